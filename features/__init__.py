@@ -1,0 +1,1 @@
+"""What is known about a transaction: the record, its history and every feature, in Python and numpy."""

@@ -1,0 +1,1 @@
+"""Everything that runs or touches the world: streaming and batch jobs, stores, local services, the command line."""

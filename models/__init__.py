@@ -1,0 +1,1 @@
+"""What is thought about a transaction: detectors, calibration, explanations and policy."""
