@@ -15,6 +15,7 @@
      ├── RegistryError               6   a model cannot be loaded, verified or registered
      ├── CheckpointError             7   a streaming checkpoint cannot be continued
      └── ContractError               8   data are not what the contract says, as a whole rather than in one row
+          └── HistoryError               a file with payments cannot be read as a history
 
 Besides: 0 done, 2 wrong use of the command line, 70 a bug in Tidewatch (with a traceback), 130 interrupted.
 A bad row is never an error: it is a dead letter.
@@ -96,3 +97,7 @@ class CheckpointError(TidewatchError):
 
 class ContractError(TidewatchError):
     exit_code = 8
+
+
+class HistoryError(ContractError):
+    pass

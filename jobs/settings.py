@@ -28,6 +28,7 @@ from jobs.sections import (
 )
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+FOLDER_KEYS = ("var_dir", "jars_dir")
 FILE_KEYS = (("contract", "rates_file"), ("kafka", "ssl_cafile"))
 
 
@@ -35,6 +36,7 @@ class Settings(Section):
     env: str
     conf_dir: Path
     var_dir: Path
+    jars_dir: Path
     kafka: KafkaSettings
     contract: ContractSettings
     features: FeatureSettings
@@ -74,9 +76,10 @@ def _env_layer(folder: Path, env: str) -> Layer:
 
 
 def _located(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """References resolved and paths made absolute: var_dir from the repository, other files from the conf folder."""
-    if isinstance(values.get("var_dir"), str | Path):
-        values = {**values, "var_dir": str((REPOSITORY / values["var_dir"]).resolve())}
+    """References resolved and paths made absolute: folders from the repository, files from the conf folder."""
+    for key in FOLDER_KEYS:
+        if isinstance(values.get(key), str | Path):
+            values = {**values, key: str((REPOSITORY / values[key]).resolve())}
     values = resolved(values)
     for section, key in FILE_KEYS:
         file = values.get(section, {}).get(key) if isinstance(values.get(section), dict) else None

@@ -1,0 +1,62 @@
+"""The Spark session of every job, test and notebook: one place for the settings that were measured to matter."""
+from __future__ import annotations
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+from jobs.jars import ensure_jars
+from jobs.java import require_java
+from jobs.settings import Settings
+
+STATE_STORE = "spark.sql.streaming.stateStore"
+
+
+def spark_session(settings: Settings, app_name: str, n_cores: int | None = None) -> SparkSession:
+    """The running session, or a new one with `n_cores` local cores instead of spark.master."""
+    require_java()
+    master = f"local[{n_cores}]" if n_cores else settings.spark.master
+    builder = SparkSession.builder.appName(app_name)
+    if master:
+        builder = builder.master(master)
+    options = _options(settings)
+    if master and master.startswith("local"):
+        os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable  # else workers take python3
+        options |= _local_options(settings)
+    for name, value in (options | settings.spark.extra).items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _options(settings: Settings) -> dict[str, str]:
+    return {
+        "spark.jars": ",".join(str(jar) for jar in ensure_jars("spark", settings)),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(settings.stream.n_shuffle_partitions),
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": str(settings.spark.arrow_max_records_per_batch),
+        # collect_list over more keys than the default of 128 would fall back to sorting
+        "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "1000000",
+        f"{STATE_STORE}.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+        f"{STATE_STORE}.rocksdb.changelogCheckpointing.enabled": "true",
+        f"{STATE_STORE}.rocksdb.trackTotalNumberOfRows": "false",  # counting costs a read per write
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
+def _local_options(settings: Settings) -> dict[str, str]:
+    return {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={settings.conf_dir / 'log4j2.properties'}",
+        "spark.ui.enabled": "false",
+        "spark.locality.wait": "0",
+        "spark.sql.warehouse.dir": str(settings.var_dir / "warehouse"),
+        "spark.databricks.delta.snapshotPartitions": "1",  # 50 by default: tasks that find nothing to do
+    }
