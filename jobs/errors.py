@@ -11,7 +11,9 @@
      │    ├── TooLittleMemory
      │    └── TooLittleDisk
      ├── ServiceError                5   a service did not start, does not answer or refused a request
-     │    └── StaleData                  a service's folder belongs to another version or cluster
+     │    ├── ServiceDied                it ended while it started
+     │    ├── StaleData                  a service's folder belongs to another version or cluster
+     │    └── TopicMismatch              a topic differs from conf/topics.yaml in a way that cannot be corrected
      ├── RegistryError               6   a model cannot be loaded, verified or registered
      ├── CheckpointError             7   a streaming checkpoint cannot be continued
      └── ContractError               8   data are not what the contract says, as a whole rather than in one row
@@ -83,7 +85,15 @@ class ServiceError(TidewatchError):
     exit_code = 5
 
 
+class ServiceDied(ServiceError):
+    pass
+
+
 class StaleData(ServiceError):
+    pass
+
+
+class TopicMismatch(ServiceError):
     pass
 
 
