@@ -1,0 +1,180 @@
+"""The kernel: every feature of every new payment of many users, in one pass of numpy.
+
+Stream, backfill, API and notebooks call ``compute``; there is no second definition of a feature anywhere. The features
+of an event are a function of what it may see (features/visible.py) and of nothing else: not of where micro-batches end,
+not of who else is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import calendar
+from features.catalogue import CITY_WINDOW_S, NOVEL, PLURAL, FeatureSet, distinct_spec
+from features.event import Heads
+from features.geo import haversine_km
+from features.money import EXPONENT
+from features.timeline import Floats, Ints, SquareSums, Timeline, running_sum
+from features.visible import Duplicates, find_duplicates, out_of_order, own_timelines
+from features.windows import window_name
+
+TINY_AMOUNT: Final = 2.0  # base currency; card testers try a card with less
+MIN_SPREAD: Final = 0.01  # of the mean: a user who always pays the same is not infinitely surprised by a cent
+_SECOND_MS: Final = 1_000
+
+Columns = Mapping[str, Floats]
+
+
+class Features(NamedTuple):
+    """``rows`` (m,) and ``matrix`` (m, n_features) of the new payments, ``duplicates`` the rows that are repeats.
+
+    Rows are positions in the arrays given to ``compute``; NaN in the matrix is missing.
+    """
+
+    rows: Ints
+    matrix: Floats
+    duplicates: Ints
+
+
+def compute(user: Ints, heads: Heads, new: NDArray[np.bool_], chosen: FeatureSet, lookahead_ms: int = 0) -> Features:
+    """Features of the ``new`` events among ``heads``, each with the events of its user that it may see.
+
+    ``user`` numbers the history each event belongs to. Order of rows does not matter. ``lookahead_ms`` is how far an
+    earlier arrival can lie ahead in event time (``max_lateness + max_skew``); it only serves to find duplicates.
+    """
+    horizon_ms = chosen.horizon_s * _SECOND_MS
+    order = np.lexsort((heads["arrival"], heads["event_ms"], user))
+    order = order[_useful(user[order], heads["event_ms"][order], new[order], horizon_ms, lookahead_ms)]
+    user, heads, new = user[order], heads[order], new[order]
+    repeated = find_duplicates(user, heads, horizon_ms, lookahead_ms)
+    duplicates = order[new & repeated.dead]
+    order, user, heads, wanted, reused = _without_redundant(order, user, heads, new, repeated)
+    rows = np.flatnonzero(wanted)
+    timeline = Timeline.of(user, heads["event_ms"], horizon_ms)
+    apart = (out_of_order(user, heads["arrival"]) | np.isin(user, user[reused]))[rows]
+    matrix = np.empty((len(rows), len(chosen.names)))
+    matrix[~apart] = _matrix(timeline, heads, rows[~apart], chosen)
+    for chunk, owner, positions in own_timelines(timeline, heads, rows[apart], horizon_ms):
+        seen = heads[positions]
+        last = np.append(np.flatnonzero(np.diff(owner)), len(owner) - 1)
+        matrix[np.searchsorted(rows, chunk)] = _matrix(
+            Timeline.of(owner, seen["event_ms"], horizon_ms), seen, last, chosen
+        )
+    return Features(order[rows], matrix, duplicates)
+
+
+def _useful(
+    user: Ints, event_ms: Ints, new: NDArray[np.bool_], horizon_ms: int, lookahead_ms: int
+) -> NDArray[np.bool_]:
+    """Events that some new event can see or be a duplicate of; the rest of the history is not looked at."""
+    first, last = np.full(user.max(initial=-1) + 1, 2**62), np.full(user.max(initial=-1) + 1, -(2**62))
+    np.minimum.at(first, user[new], event_ms[new])
+    np.maximum.at(last, user[new], event_ms[new])
+    return (event_ms > first[user] - horizon_ms) & (event_ms <= last[user] + lookahead_ms)
+
+
+def _without_redundant(
+    order: Ints, user: Ints, heads: Heads, new: NDArray[np.bool_], repeated: Duplicates
+) -> tuple[Ints, Ints, Heads, NDArray[np.bool_], NDArray[np.bool_]]:
+    keep = ~repeated.redundant
+    return order[keep], user[keep], heads[keep], (new & ~repeated.dead)[keep], repeated.reused[keep]
+
+
+def _matrix(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Floats:
+    """One column a feature, in the order of the catalogue."""
+    columns: dict[str, Floats] = {}
+    for family in (_amounts, _velocity, _habits, _identities, _movement, _calendar):
+        columns |= family(timeline, heads, rows, chosen)
+    return np.column_stack([columns[name] for name in chosen.names])
+
+
+def _amounts(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+    amount = heads["amount_base_minor"][rows] / _base_unit(chosen)
+    ten = 10 ** np.maximum(heads["exponent"][rows].astype(np.int64) + 1, 3)
+    minor = heads["amount_minor"][rows]
+    return {
+        "amount_base": amount,
+        "log_amount": np.log1p(amount),
+        "is_round_amount": ((minor > 0) & (minor % ten == 0)).astype(np.float64),
+        "is_tiny_amount": (amount < TINY_AMOUNT).astype(np.float64),
+    }
+
+
+def _velocity(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+    unit, sums = _base_unit(chosen), running_sum(heads["amount_base_minor"])
+    columns: dict[str, Floats] = {}
+    for window in chosen.windows_s:
+        start, name = timeline.window_start(window * _SECOND_MS, rows), window_name(window)
+        count, total = rows + 1 - start, (sums[rows + 1] - sums[start]) / unit
+        columns |= {f"count_{name}": count * 1.0, f"sum_amount_{name}": total, f"mean_amount_{name}": total / count}
+    return columns
+
+
+def _habits(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+    """The amount against the user's earlier ones, and what repeats among them."""
+    name, window_ms, minor = window_name(chosen.profile_s), chosen.profile_s * _SECOND_MS, heads["amount_base_minor"]
+    start, sums = timeline.window_start(window_ms, rows), running_sum(minor)
+    n, total, squares = rows - start, sums[rows] - sums[start], SquareSums(minor).between(start, rows)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = total / n
+        variance = np.maximum(squares - total * mean, 0.0) / (n - 1)
+        spread = np.maximum(np.sqrt(variance), np.maximum(MIN_SPREAD * mean, 1.0))
+        ratio, zscore = minor[rows] / mean, (minor[rows] - mean) / spread
+    category = timeline.repeats(heads["merchant_category"])
+    low, high = timeline.among_repeats(category, window_ms, rows)
+    spent = running_sum(minor[category.order])
+    in_category = (spent[high] - spent[low]) / _base_unit(chosen)
+    low, high = timeline.among_repeats(timeline.repeats(minor.astype(np.uint64)), window_ms, rows)
+    return {
+        f"amount_ratio_{name}": np.where(total > 0, ratio, np.nan),
+        f"amount_zscore_{name}": np.where(n > 1, zscore, np.nan),
+        f"sum_amount_same_category_{name}": np.where(heads["merchant_category"][rows] > 0, in_category, np.nan),
+        f"count_same_amount_{name}": (high - low - 1) * 1.0,
+    }
+
+
+def _identities(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+    """Distinct values per window, and values never seen within the horizon."""
+    seen_from = timeline.window_start(chosen.horizon_s * _SECOND_MS, rows)
+    ends = {window: timeline.window_end(window * _SECOND_MS) for window in {CITY_WINDOW_S, *chosen.distinct_windows_s}}
+    columns: dict[str, Floats] = {}
+    for attribute in PLURAL:
+        values = heads[attribute]
+        repeats = timeline.repeats(values)
+        windows = ends if attribute == "city" else chosen.distinct_windows_s
+        for window in windows:
+            count = timeline.distinct(values > 0, repeats.following, ends[window])
+            columns[distinct_spec(attribute, window).name] = count[rows] * 1.0
+        if attribute in NOVEL:
+            novel = (repeats.previous[rows] < seen_from) * 1.0
+            columns[NOVEL[attribute]] = np.where(values[rows] > 0, novel, np.nan)
+    return columns
+
+
+def _movement(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+    """Time and way since the events before, as far as the horizon reaches."""
+    seen_from = timeline.window_start(chosen.horizon_s * _SECOND_MS, rows)
+    at_ms, latitude, longitude = timeline.at_ms, heads["latitude"], heads["longitude"]
+    located = np.where(np.isnan(latitude) | np.isnan(longitude), -1, np.arange(len(at_ms)))
+    before = np.concatenate([[-1], np.maximum.accumulate(located)])[rows]
+    known = (before >= seen_from) & (located[rows] >= 0)
+    distance = haversine_km(latitude[before], longitude[before], latitude[rows], longitude[rows])
+    hours = np.maximum((at_ms[rows] - at_ms[before]) / _SECOND_MS, 1.0) / 3600.0
+    return {
+        "gap_s": np.where(rows > seen_from, (at_ms[rows] - at_ms[rows - 1]) / _SECOND_MS, np.nan),
+        "distance_km": np.where(known, distance, np.nan),
+        "speed_kmh": np.where(known, distance / hours, np.nan),
+        "history_s": (at_ms[rows] - at_ms[seen_from]) / _SECOND_MS,
+    }
+
+
+def _calendar(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+    return calendar.columns(heads["event_ms"][rows], heads["utc_offset_min"][rows])
+
+
+def _base_unit(chosen: FeatureSet) -> float:
+    return float(10 ** EXPONENT[chosen.base_currency])
