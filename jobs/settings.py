@@ -12,7 +12,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.errors import ConfigError
-from jobs.layers import ENV_PREFIX, Layer, environment_layer, lookup, merged, origin_of, resolved, variable, yaml_layer
+from jobs.layers import (
+    ENV_PREFIX,
+    Layer,
+    environment_layer,
+    leaves,
+    lookup,
+    merged,
+    origin_of,
+    resolved,
+    variable,
+    yaml_layer,
+)
 from jobs.sections import (
     ArchiveSettings,
     BrokerSettings,
@@ -53,10 +64,8 @@ def load_settings(env: str | None = None, conf_dir: Path | str | None = None, **
 
     Raises ConfigError, which names every wrong key, its value, who set it and what is allowed.
     """
-    env = env or os.environ.get(f"{ENV_PREFIX}ENV") or "local"
-    folder = Path(conf_dir or os.environ.get(f"{ENV_PREFIX}CONF_DIR") or REPOSITORY / "conf").resolve()
-    layers = [yaml_layer(folder / "base.yaml"), _env_layer(folder, env),
-              environment_layer(os.environ), Layer("keyword argument", overrides)]
+    env, folder = _place(env, conf_dir)
+    layers = [*_layers(env, folder), Layer("keyword argument", overrides)]
     values: dict[str, Any] = {}
     for layer in layers:
         values = merged(values, layer.values)
@@ -65,6 +74,22 @@ def load_settings(env: str | None = None, conf_dir: Path | str | None = None, **
         return Settings.model_validate({**values, "env": env, "conf_dir": folder})
     except ValidationError as error:
         raise _config_error(error, layers, values) from None
+
+
+def changed_settings(env: str | None = None, conf_dir: Path | str | None = None) -> dict[str, str]:
+    """Who set it, for every dotted key that is not left as conf/base.yaml has it."""
+    layers = _layers(*_place(env, conf_dir))
+    changed = [path for layer in layers[1:] for path, _ in leaves(layer.values)]
+    return {".".join(path): origin_of(layers, path) for path in changed}
+
+
+def _place(env: str | None, conf_dir: Path | str | None) -> tuple[str, Path]:
+    folder = conf_dir or os.environ.get(f"{ENV_PREFIX}CONF_DIR") or REPOSITORY / "conf"
+    return env or os.environ.get(f"{ENV_PREFIX}ENV") or "local", Path(folder).resolve()
+
+
+def _layers(env: str, folder: Path) -> list[Layer]:
+    return [yaml_layer(folder / "base.yaml"), _env_layer(folder, env), environment_layer(os.environ)]
 
 
 def _env_layer(folder: Path, env: str) -> Layer:

@@ -1,0 +1,54 @@
+"""`tidewatch config`: what is set, by whom, and whether it holds."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+
+from jobs.sections import masked
+from jobs.settings import changed_settings, load_settings
+
+
+def register(app: typer.Typer) -> None:
+    config = typer.Typer(no_args_is_help=True, help="Show or check the settings.")
+    config.command("show")(show)
+    config.command("check")(check)
+    app.add_typer(config, name="config", rich_help_panel="Set-up")
+
+
+def show() -> None:
+    """Print every setting as YAML, secrets masked; a comment says who changed it from conf/base.yaml."""
+    origins = changed_settings()
+    for line in _commented(_plain(masked("", load_settings())), origins):
+        typer.echo(line)
+
+
+def check() -> None:
+    """Fail, naming the key, when a setting is wrong or a file it names is not there."""
+    settings = load_settings()
+    typer.echo(f"the settings of {settings.env} in {settings.conf_dir} hold")
+
+
+def _plain(value: Any) -> Any:
+    """`value` in types that YAML has."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _commented(values: dict[str, Any], origins: dict[str, str], prefix: str = "") -> list[str]:
+    lines: list[str] = []
+    indent = "  " * prefix.count(".")
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            lines += [f"{indent}{key}:", *_commented(value, origins, f"{prefix}{key}.")]
+            continue
+        in_one_line = None if isinstance(value, list | dict) else False
+        written = yaml.safe_dump({key: value}, default_flow_style=in_one_line, width=1000).strip()
+        origin = origins.get(prefix + key)
+        lines.append(f"{indent}{written}" + (f"  # {origin}" if origin else ""))
+    return lines
