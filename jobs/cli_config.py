@@ -1,12 +1,13 @@
-"""`tidewatch config`: what is set, by whom, and whether it holds."""
+"""`tidewatch config` and `jars`: what is set, by whom, whether it holds, and what it needs on disk."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import yaml
 
+from jobs.jars import JarSet, ensure_jars
 from jobs.sections import masked
 from jobs.settings import changed_settings, load_settings
 
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     config.command("show")(show)
     config.command("check")(check)
     app.add_typer(config, name="config", rich_help_panel="Set-up")
+    app.command("jars", rich_help_panel="Set-up")(jars)
 
 
 def show() -> None:
@@ -29,6 +31,12 @@ def check() -> None:
     """Fail, naming the key, when a setting is wrong or a file it names is not there."""
     settings = load_settings()
     typer.echo(f"the settings of {settings.env} in {settings.conf_dir} hold")
+
+
+def jars(sets: Annotated[list[JarSet], typer.Argument(help="spark, broker or both.")]) -> None:
+    """Fetch the pinned jars if they are not there, and print their paths, separated by commas."""
+    settings = load_settings()
+    typer.echo(",".join(str(jar) for conf in sets for jar in ensure_jars(conf, settings)))
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
@@ -25,10 +26,15 @@ from jobs.settings import Settings, load_settings
 STAMP = "complete.json"
 FETCH_TIMEOUT_S = 900
 
-JarSet = Literal["spark", "broker"]
+
+class JarSet(StrEnum):
+    """The configurations of conf/jars/ivy.xml."""
+
+    SPARK = "spark"
+    BROKER = "broker"
 
 
-def ensure_jars(conf: JarSet, settings: Settings | None = None) -> list[Path]:
+def ensure_jars(conf: JarSet | Literal["spark", "broker"], settings: Settings | None = None) -> list[Path]:
     """Every jar of `conf`, in name order; fetched if they are not there yet.
 
     Raises NoJava or WrongJava, and JarsNotReachable when one is neither on disk nor to be downloaded.
@@ -39,7 +45,7 @@ def ensure_jars(conf: JarSet, settings: Settings | None = None) -> list[Path]:
     if not _is_complete(folder, pins):
         with _locked(settings.jars_dir):
             if not _is_complete(folder, pins):
-                _fetch(conf, folder, pins)
+                _fetch(JarSet(conf), folder, pins)
     return sorted(folder.glob("*.jar"))
 
 

@@ -10,20 +10,26 @@ from jobs.jars import ensure_jars
 from jobs.java import require_java
 from jobs.settings import Settings
 
+SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit, which has started the JVM already
 STATE_STORE = "spark.sql.streaming.stateStore"
 
 
 def spark_session(settings: Settings, app_name: str, n_cores: int | None = None) -> SparkSession:
-    """The running session, or a new one with `n_cores` local cores instead of spark.master."""
-    require_java()
-    master = f"local[{n_cores}]" if n_cores else settings.spark.master
-    builder = SparkSession.builder.appName(app_name)
-    if master:
-        builder = builder.master(master)
+    """The running session, or a new one with `n_cores` local cores instead of spark.master.
+
+    Under spark-submit its master, memory and jars hold, as they were chosen before this program began.
+    """
     options = _options(settings)
-    if master and master.startswith("local"):
-        os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable  # else workers take python3
-        options |= _local_options(settings)
+    if SUBMITTED not in os.environ:
+        require_java()
+        options["spark.jars"] = ",".join(str(jar) for jar in ensure_jars("spark", settings))
+        master = f"local[{n_cores}]" if n_cores else settings.spark.master
+        if master:
+            options["spark.master"] = master
+        if master and master.startswith("local"):
+            os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers run another Python
+            options |= _local_options(settings)
+    builder = SparkSession.builder.appName(app_name)
     for name, value in (options | settings.spark.extra).items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
@@ -33,7 +39,6 @@ def spark_session(settings: Settings, app_name: str, n_cores: int | None = None)
 
 def _options(settings: Settings) -> dict[str, str]:
     return {
-        "spark.jars": ",".join(str(jar) for jar in ensure_jars("spark", settings)),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
