@@ -11,7 +11,6 @@ REQUIRES = [
     "numpy==2.4.6",              # the feature kernel
     "numba==0.68.1",             # compiles the kernel's exact paths, which numpy cannot vectorise
     "scikit-learn==1.8.0",       # the isolation forest
-    "skops==0.16.0",             # stores a fitted model without pickle
     "shap==0.51.0",              # contributions of each feature to a score
     "mlflow==3.17.2",            # model registry with aliases
     "kafka-python==3.0.12",      # transactions and administration, which Spark's sink does not offer

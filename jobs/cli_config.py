@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from jobs.jars import JarSet, ensure_jars
-from jobs.sections import masked
+from jobs.masking import masked
 from jobs.settings import changed_settings, load_settings
 
 
@@ -28,8 +28,13 @@ def show() -> None:
 
 
 def check() -> None:
-    """Fail, naming the key, when a setting is wrong or a file it names is not there."""
+    """Fail, naming the key, when a setting is wrong, or a file or a feature it asks for cannot be had."""
+    from jobs.pipeline import contract, feature_set
+    from jobs.services.topics import load_topic_specs
+
     settings = load_settings()
+    for part in (contract, feature_set, load_topic_specs):
+        part(settings)
     typer.echo(f"the settings of {settings.env} in {settings.conf_dir} hold")
 
 

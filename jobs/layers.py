@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from jobs.errors import ConfigError
-from jobs.sections import SECRET_NAME, URI_PASSWORD
+from jobs.masking import SECRET_NAME, URI_PASSWORD
 
 ENV_PREFIX = "TIDEWATCH_"
 REFERENCE = re.compile(r"\$\{([a-z_.]+)\}")
@@ -115,13 +115,12 @@ def origin_of(layers: list[Layer], path: KeyPath) -> str:
 
 
 def resolved(values: Tree) -> Tree:
-    """`values` with every ${section.key} replaced by that setting's own text."""
+    """`values` with every ${section.key} replaced by that setting's own text; one that names no setting stays."""
     def text_of(match: re.Match[str]) -> str:
         try:
             return str(lookup(values, tuple(match[1].split("."))))
         except KeyError:
-            raise ConfigError(f"{match[0]} names no setting",
-                              "write ${section.key} with a key of conf/base.yaml") from None
+            return match[0]
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -129,3 +128,11 @@ def resolved(values: Tree) -> Tree:
         return REFERENCE.sub(text_of, value) if isinstance(value, str) else value
 
     return walk(values)
+
+
+def refuse_references(values: Tree, layers: list[Layer]) -> None:
+    """Raise ConfigError for a reference that `resolved` had to leave."""
+    for path, value in leaves(values):
+        if isinstance(value, str) and REFERENCE.search(value):
+            raise ConfigError(f"{'.'.join(path)} = {value!r} (from {origin_of(layers, path)}) names no setting",
+                              "write ${section.key} with a key of conf/base.yaml")

@@ -1,12 +1,13 @@
 """The sections of the settings: the type and allowed range of every key. Values and reasons are in conf/base.yaml."""
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
+
+from jobs.masking import masked
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -16,27 +17,10 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
-MASK = "**********"
-SECRET_NAME = re.compile(r"pass|secret|token|credential|access.?key", re.IGNORECASE)
-URI_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+(?=@)")
-
 
 def contradiction(rule: str, *keys: str) -> PydanticCustomError:
     """An error about several keys at once; `keys` are dotted from the root."""
     return PydanticCustomError("contradiction", "{rule}", {"rule": rule, "keys": keys})
-
-
-def masked(name: str, value: Any) -> Any:
-    """`value` as it may be printed: passwords, and secrets by the look of their name, replaced."""
-    if isinstance(value, BaseModel):
-        return {key: masked(key, getattr(value, key)) for key in type(value).model_fields}
-    if isinstance(value, dict):
-        return {key: masked(key, inner) for key, inner in value.items()}
-    if isinstance(value, SecretStr) or (SECRET_NAME.search(name) and isinstance(value, str)):
-        return MASK
-    if isinstance(value, str):
-        return URI_PASSWORD.sub(rf"\1:{MASK}", value)
-    return value
 
 
 class Section(BaseModel):
@@ -120,14 +104,21 @@ class ContractSettings(Section):
 class FeatureSettings(Section):
     horizon_s: Positive
     windows_s: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    distinct_windows_s: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    profile_s: Positive
 
     @model_validator(mode="after")
     def _windows_fit(self) -> FeatureSettings:
-        if list(self.windows_s) != sorted(set(self.windows_s)):
-            raise contradiction("the windows must rise, each one once", "features.windows_s")
-        if self.windows_s[-1] > self.horizon_s:
-            raise contradiction(f"the horizon must reach back as far as the largest window, {self.windows_s[-1]} s",
-                                "features.horizon_s", "features.windows_s")
+        for key in ("windows_s", "distinct_windows_s"):
+            windows = getattr(self, key)
+            if list(windows) != sorted(set(windows)):
+                raise contradiction("the windows must rise, each one once", f"features.{key}")
+            if windows[-1] > self.horizon_s:
+                raise contradiction(f"the horizon must reach back as far as the largest window, {windows[-1]} s",
+                                    "features.horizon_s", f"features.{key}")
+        if self.profile_s > self.horizon_s:
+            raise contradiction("the horizon must reach back as far as the profile",
+                                "features.horizon_s", "features.profile_s")
         return self
 
 
