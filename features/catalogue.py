@@ -26,6 +26,7 @@ PLURAL: Final = {
 }
 NOVEL: Final = {"merchant_id": "new_merchant", "device_id": "new_device", "city": "new_city", "country": "new_country"}
 CITY_WINDOW_S: Final = 60
+MEAN_FROM_S: Final = 86_400
 
 _NEVER: Final = "never missing"
 _YES_NO: Final = "0 or 1"
@@ -154,11 +155,11 @@ def _amount_specs(money: str, profile_s: int) -> list[FeatureSpec]:
 
 def _velocity_specs(window_s: int, money: str) -> list[FeatureSpec]:
     window, words = window_name(window_s), window_words(window_s)
-    return [
-        FeatureSpec(f"count_{window}", "payments", _NEVER, window_s, f"{{:,.0f}} payments in {words}"),
-        FeatureSpec(f"sum_amount_{window}", money, _NEVER, window_s, f"{{:,.2f}} {money} spent in {words}"),
-        FeatureSpec(f"mean_amount_{window}", money, _NEVER, window_s, f"mean of {{:,.2f}} {money} over {words}"),
-    ]
+    count = FeatureSpec(f"count_{window}", "payments", _NEVER, window_s, f"{{:,.0f}} payments in {words}")
+    total = FeatureSpec(f"sum_amount_{window}", money, _NEVER, window_s, f"{{:,.2f}} {money} spent in {words}")
+    mean = FeatureSpec(f"mean_amount_{window}", money, _NEVER, window_s, f"mean of {{:,.2f}} {money} over {words}")
+    # In a short window the mean mostly repeats the amount itself.
+    return [count, total, mean] if window_s >= MEAN_FROM_S else [count, total]
 
 
 def _distinct_specs(windows_s: tuple[int, ...]) -> list[FeatureSpec]:

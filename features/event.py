@@ -91,7 +91,8 @@ def unpack_heads(events: pa.BinaryArray) -> Heads:
 
 def unpack_texts(events: pa.BinaryArray) -> dict[str, pa.StringArray]:
     """The texts of packed events by field name, null where missing."""
-    parts = pc.split_pattern(pc.binary_slice(events, HEAD.itemsize), pattern=_SEPARATOR).flatten()
+    longest = pc.max(pc.binary_length(events)).as_py() or HEAD.itemsize  # binary_slice reserves up to its end for each
+    parts = pc.split_pattern(pc.binary_slice(events, HEAD.itemsize, longest), pattern=_SEPARATOR).flatten()
     known = pc.if_else(pc.equal(parts, _MISSING), pa.scalar(None, pa.binary()), parts)
     return {name: known.take(_every(len(TEXTS), at, len(events))).cast(pa.string()) for at, name in enumerate(TEXTS)}
 

@@ -76,7 +76,8 @@ def features(p: Payment, everything: list[Payment], chosen: FeatureSet) -> dict[
         inside, name = within(window), window_name(window)
         result[f"count_{name}"] = len(inside)
         result[f"sum_amount_{name}"] = sum(q.cents for q in inside) / 100
-        result[f"mean_amount_{name}"] = sum(q.cents for q in inside) / 100 / len(inside)
+        if window >= 86_400:
+            result[f"mean_amount_{name}"] = sum(q.cents for q in inside) / 100 / len(inside)
     plurals = dict(merchant_id="merchants", city="cities", country="countries", device_id="devices", card_id="cards")
     plurals["merchant_category"] = "categories"
     for attribute, plural in plurals.items():

@@ -1,0 +1,216 @@
+"""The kernel in Spark: raw records -> events -> histories -> features, the same three steps in stream and batch.
+
+    raw --with_events--> user_id, event --with_histories--> user_id, events --with_features--> one row a payment
+
+A history is Spark's own windowed ``collect_list``; for a horizon H and lookahead L, windows of 4H slide by 3H - L, so
+that every payment has exactly one window that reaches back H and ahead L of it, and there it is new:
+
+    window k      [ . H . |------- new here -------| L ]
+    window k+1                            [ . H . |------- new here -------| L ]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Final, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - the name everyone uses for it
+from pyspark.sql import types as T  # noqa: N812
+
+from features import event
+from features.catalogue import FeatureSet
+from features.event import Heads
+from features.kernel import Features, compute
+from features.money import EXPONENT
+from features.parse import Contract, Parsed, parse
+from features.transaction import TEXTS
+
+EVENTS_DDL: Final = "user_id string, event_time timestamp, event binary"
+_MS: Final = 1_000
+
+OnParsed = Callable[[Parsed], None]
+OnFeatures = Callable[[Features], None]
+
+
+class IsNew(Protocol):
+    """Which events of a history are to be answered now, by their heads."""
+
+    def __call__(self, heads: Heads) -> NDArray[np.bool_]:
+        """A mask of the events, shape (n,)."""
+
+
+@dataclass(frozen=True)
+class ArrivedSince:
+    """Events at or after an offset of their partition: those of the present micro-batch."""
+
+    start_offsets: tuple[int, ...]
+
+    def __call__(self, heads: Heads) -> NDArray[np.bool_]:
+        """Compare each event's Kafka coordinates; a partition that is new to the job starts at 0."""
+        partition, offset = event.coordinates(heads["arrival"])
+        known = np.zeros(event.MAX_PARTITIONS, np.int64)
+        known[: len(self.start_offsets)] = self.start_offsets
+        return offset >= known[partition]
+
+
+@dataclass(frozen=True)
+class HappenedBetween:
+    """Events with ``from_ms <= event time < until_ms``: a stretch of history to be rebuilt."""
+
+    from_ms: int
+    until_ms: int
+
+    def __call__(self, heads: Heads) -> NDArray[np.bool_]:
+        """Compare event times."""
+        return (heads["event_ms"] >= self.from_ms) & (heads["event_ms"] < self.until_ms)
+
+
+@dataclass(frozen=True)
+class History:
+    """How far windows reach: the horizon back, and the lookahead within which an original may follow its repeat."""
+
+    horizon: timedelta
+    lookahead: timedelta
+
+    @classmethod
+    def of(cls, chosen: FeatureSet, contract: Contract) -> History:
+        """Windows for a feature list under a contract."""
+        ahead = timedelta(seconds=contract.max_lateness_s + contract.max_skew_s)
+        return cls(timedelta(seconds=chosen.horizon_s), ahead)
+
+    @property
+    def length_ms(self) -> int:
+        """Length of a window."""
+        return 4 * self.horizon_ms
+
+    @property
+    def slide_ms(self) -> int:
+        """Distance between windows, and the stretch of each in which events are new."""
+        return 3 * self.horizon_ms - self.lookahead_ms
+
+    @property
+    def horizon_ms(self) -> int:
+        """The horizon in milliseconds."""
+        return int(self.horizon.total_seconds()) * _MS
+
+    @property
+    def lookahead_ms(self) -> int:
+        """The lookahead in milliseconds."""
+        return int(self.lookahead.total_seconds()) * _MS
+
+
+def with_events(raw: DataFrame, contract: Contract, on_parsed: OnParsed | None = None) -> DataFrame:
+    """Parse raw records (columns topic, partition, offset, timestamp, value) to ``user_id, event_time, event``.
+
+    ``on_parsed`` is called in the worker with every batch, at least once: its dead letters go no further than that.
+    """
+    columns = raw.select("topic", "partition", "offset", "timestamp", "value")
+    return columns.mapInArrow(partial(_parse_batches, contract=contract, on_parsed=on_parsed), EVENTS_DDL)
+
+
+def _parse_batches(
+    batches: Iterator[pa.RecordBatch], contract: Contract, on_parsed: OnParsed | None
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        parsed = parse(batch, contract)
+        if on_parsed is not None:
+            on_parsed(parsed)
+        yield parsed.events
+
+
+def with_histories(events: DataFrame, history: History) -> DataFrame:
+    """Gather the events of each user and window: ``user_id, window_start (ms), events``."""
+    window = F.window("event_time", f"{history.length_ms} milliseconds", f"{history.slide_ms} milliseconds")
+    return (
+        events.groupBy("user_id", window)
+        .agg(F.collect_list("event").alias("events"))
+        .select("user_id", F.unix_millis("window.start").alias("window_start"), "events")
+    )
+
+
+def with_features(
+    histories: DataFrame, history: History, chosen: FeatureSet, is_new: IsNew, on_features: OnFeatures | None = None
+) -> DataFrame:
+    """One row for each new payment: its fields, ``features`` (a struct, null where missing) and ``is_duplicate``.
+
+    ``on_features`` is called in the worker with what was computed of every batch, at least once.
+    """
+    run = partial(_compute_batches, history=history, chosen=chosen, is_new=is_new, on_features=on_features)
+    return histories.mapInArrow(run, payment_schema(chosen))
+
+
+def payment_schema(chosen: FeatureSet) -> T.StructType:
+    """What ``with_features`` gives. Amounts in whole units, times in UTC, ``raw_*`` the Kafka coordinates."""
+    texts = [T.StructField(name, T.StringType()) for name in TEXTS]
+    numbers = [T.StructField(name, T.DoubleType()) for name in ("amount", "amount_base", "latitude", "longitude")]
+    times = [T.StructField(name, T.TimestampType()) for name in ("event_time", "ingest_time")]
+    place = [T.StructField("raw_partition", T.IntegerType()), T.StructField("raw_offset", T.LongType())]
+    features = T.StructType([T.StructField(name, T.DoubleType()) for name in chosen.names])
+    last = [T.StructField("is_duplicate", T.BooleanType()), T.StructField("features", features)]
+    return T.StructType([T.StructField("user_id", T.StringType()), *texts, *numbers, *times, *place, *last])
+
+
+def _compute_batches(
+    batches: Iterator[pa.RecordBatch],
+    history: History,
+    chosen: FeatureSet,
+    is_new: IsNew,
+    on_features: OnFeatures | None,
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        lists = batch.column("events")
+        events, user = lists.flatten(), _list_numbers(lists)
+        heads = event.unpack_heads(events)
+        born = batch.column("window_start").to_numpy(zero_copy_only=False)[user] + history.horizon_ms
+        here = (heads["event_ms"] >= born) & (heads["event_ms"] < born + history.slide_ms)
+        found = compute(user, heads, here & is_new(heads), chosen, history.lookahead_ms)
+        if on_features is not None:
+            on_features(found)
+        at = np.concatenate([found.rows, found.duplicates])
+        blank = np.full((len(found.duplicates), len(chosen.names)), np.nan)
+        fields = _payment_fields(
+            batch.column("user_id").take(pa.array(user[at])), heads[at], events.take(pa.array(at)), chosen
+        )
+        repeated = pa.array(np.arange(len(at)) >= len(found.rows))
+        yield _batch_of(fields, repeated, np.concatenate([found.matrix, blank]), chosen)
+
+
+def _list_numbers(lists: pa.ListArray) -> NDArray[np.int64]:
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+    return np.repeat(np.arange(len(lists)), lengths)
+
+
+def _payment_fields(user_id: pa.Array, heads: Heads, events: pa.Array, chosen: FeatureSet) -> dict[str, pa.Array]:
+    base_exponent = EXPONENT[chosen.base_currency]
+    partition, offset = event.coordinates(heads["arrival"])
+    numbers = {
+        "amount": heads["amount_minor"] / 10.0 ** heads["exponent"],
+        "amount_base": heads["amount_base_minor"] / 10.0**base_exponent,
+        "latitude": heads["latitude"],
+        "longitude": heads["longitude"],
+    }
+    times = {"event_time": heads["event_ms"], "ingest_time": heads["ingest_ms"]}
+    return {
+        "user_id": user_id,
+        **event.unpack_texts(events),
+        **{name: pa.array(values, from_pandas=True) for name, values in numbers.items()},
+        **{name: pa.array(ms * _MS, pa.timestamp("us", "UTC")) for name, ms in times.items()},
+        "raw_partition": pa.array(partition),
+        "raw_offset": pa.array(offset),
+    }
+
+
+def _batch_of(
+    fields: dict[str, pa.Array], repeated: pa.Array, matrix: NDArray[np.float64], chosen: FeatureSet
+) -> pa.RecordBatch:
+    columns = [pa.array(np.ascontiguousarray(matrix[:, at]), from_pandas=True) for at in range(len(chosen.names))]
+    features = pa.StructArray.from_arrays(columns, names=list(chosen.names))
+    return pa.RecordBatch.from_pydict({**fields, "is_duplicate": repeated, "features": features})

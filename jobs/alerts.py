@@ -1,0 +1,83 @@
+"""Alerts to Kafka exactly once: a micro-batch's alerts and a token that says so, in one transaction.
+
+    attempt 1   begin  alert alert alert  token{query, batch 7}  commit
+    attempt 2   the last token of this query is batch 7  ->  nothing is sent
+
+Readers with ``isolation_level=read_committed`` see each alert once, however often the process is killed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from jobs.errors import CheckpointError
+from jobs.sections import KafkaSettings
+
+Message = tuple[bytes, bytes]
+
+
+class AlertProducer:
+    """The one transactional producer of a query; a second one with the same query fences the first off."""
+
+    def __init__(self, kafka: KafkaSettings, query_id: str) -> None:
+        self._topics, self._query_id = kafka.topics, query_id
+        self._producer = KafkaProducer(
+            **kafka.client_options(), transactional_id=f"tidewatch-alerts-{query_id}", acks="all", linger_ms=0
+        )
+        self._producer.init_transactions()  # first: it ends what a killed process left open
+        self._last = _last_token(kafka, query_id)
+
+    def send(self, batch_id: int, alerts: Sequence[Message]) -> bool:
+        """Send the alerts of a batch, unless an earlier attempt at it already did; says whether they were sent."""
+        if batch_id <= self._last:
+            return False
+        self._producer.begin_transaction()
+        try:
+            for key, value in alerts:
+                self._producer.send(self._topics.alerts, key=key, value=value)
+            token = {"query_id": self._query_id, "batch_id": batch_id, "n_alerts": len(alerts)}
+            self._producer.send(
+                self._topics.alert_batches, key=self._query_id.encode(), value=json.dumps(token).encode()
+            )
+        except BaseException:
+            self._producer.abort_transaction()
+            raise
+        self._producer.commit_transaction()
+        self._last = batch_id
+        return True
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._producer.close()
+
+
+def _last_token(kafka: KafkaSettings, query_id: str) -> int:
+    """The last batch of this query whose alerts were committed; -1 when there is none."""
+    consumer = KafkaConsumer(
+        **kafka.client_options(),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        partitions = [
+            TopicPartition(kafka.topics.alert_batches, p)
+            for p in consumer.partitions_for_topic(kafka.topics.alert_batches) or ()
+        ]
+        if not partitions:
+            raise CheckpointError(
+                f"topic {kafka.topics.alert_batches} does not exist", "create the topics: tidewatch up"
+            )
+        consumer.assign(partitions)
+        consumer.seek_to_beginning()
+        ends, last = consumer.end_offsets(partitions), -1
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            for records in consumer.poll(timeout_ms=500).values():
+                tokens = [json.loads(record.value)["batch_id"] for record in records if record.key == query_id.encode()]
+                last = max([last, *tokens])
+        return last
+    finally:
+        consumer.close()

@@ -1,0 +1,170 @@
+"""The score job: raw transactions in, explained alerts out.
+
+raw topic -> parse -> history (Spark state) -> features -> pandas UDF: scores, decision, SHAP for alerts
+               |                                               |-> alerts        exactly once
+               '-> dead letters                                '-> scored, dead  at least once, same key and bytes
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any, Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from features import event
+from features.catalogue import FeatureSet
+from features.parse import Contract
+from features.spark import ArrivedSince, History, with_events, with_features, with_histories
+from jobs import pipeline
+from jobs.alerts import AlertProducer
+from jobs.champion import Champion, LiveModel
+from jobs.checkpoint import START_AFRESH, Checkpoint
+from jobs.dead_letters import DeadLetterWriter
+from jobs.errors import CheckpointError
+from jobs.records import with_messages
+from jobs.settings import Settings
+from jobs.tally import DUPLICATE, EVENTS, NEW, Tally
+from models.policy import Policy
+from models.spark import with_scores
+
+QUERY: Final = "score"
+Say = Callable[[str], None]
+
+
+def start_scoring(spark: SparkSession, settings: Settings, say: Say, *, available_now: bool = False) -> StreamingQuery:
+    """Start the query; with ``available_now`` it ends by itself once it has read what is there.
+
+    Raises CheckpointError, ModelError or FeatureError before anything is read if it cannot work.
+    """
+    chosen, contract = pipeline.feature_set(settings), pipeline.contract(settings)
+    history = History.of(chosen, contract)
+    checkpoint = Checkpoint(spark, f"{settings.stream.checkpoint_dir}/{QUERY}")
+    checkpoint.claim(_state_layout(settings, history))
+    tally = Tally(spark.sparkContext, DeadLetterWriter.of(settings.kafka))
+    batch = ScoreBatch(spark, settings, checkpoint, tally, say)
+    histories = (
+        read_raw(spark, settings)
+        .transform(with_events, contract, tally.parsed)
+        .withWatermark("event_time", f"{_watermark_delay_s(settings)} seconds")
+        .transform(with_histories, history)
+    )
+    trigger: dict[str, Any] = {"availableNow": True} if available_now else _trigger(settings)
+    return (
+        histories.writeStream.queryName(QUERY)
+        .outputMode("update")
+        .option("checkpointLocation", checkpoint.folder)
+        .trigger(**trigger)
+        .foreachBatch(batch)
+        .start()
+    )
+
+
+def read_raw(spark: SparkSession, settings: Settings) -> DataFrame:
+    """The raw topic as a stream."""
+    return (
+        spark.readStream.format("kafka")
+        .options(**settings.kafka.spark_options())
+        .option("subscribe", settings.kafka.topics.raw)
+        .option("startingOffsets", settings.stream.starting_offsets)
+        .option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
+        .option("failOnDataLoss", "true")
+        .load()
+    )
+
+
+class ScoreBatch:
+    """What is done with one micro-batch: its new payments scored, then alerts, then everything else."""
+
+    def __init__(self, spark: SparkSession, settings: Settings, checkpoint: Checkpoint, tally: Tally, say: Say) -> None:
+        self._settings, self._checkpoint, self._tally = settings, checkpoint, tally
+        self._features: FeatureSet = pipeline.feature_set(settings)
+        self._contract: Contract = pipeline.contract(settings)
+        self._policy: Policy = pipeline.policy(settings)
+        self._history = History.of(self._features, self._contract)
+        self._champion = Champion(
+            spark.sparkContext, pipeline.registry(settings), self._features, settings.model.poll_interval_s, say
+        )
+        self._champion.current()  # no model is a mistake to tell now, not in the first micro-batch
+
+    def __call__(self, histories: DataFrame, batch_id: int) -> None:
+        """Called by Spark once per micro-batch, again with the same rows when the first attempt did not finish."""
+        model, policy = self._versions_of(batch_id)
+        is_new = ArrivedSince(self._checkpoint.start_offsets(batch_id, self._settings.kafka.topics.raw))
+        messages = (
+            histories.transform(with_features, self._history, self._features, is_new, self._tally.features)
+            .transform(with_scores, model.bundle, policy, self._features, self._settings.stream.max_reasons)
+            .transform(with_messages, self._settings.kafka.topics, self._features, self._stamp(batch_id, model, policy))
+            .persist()
+        )
+        try:
+            alerts = messages.where("alert IS NOT NULL").select("key", "alert").collect()
+            _check_complete(self._tally.take(), batch_id, self._checkpoint.folder)
+            self._alerts.send(batch_id, [(bytes(row.key), bytes(row.alert)) for row in alerts])
+            self._write(messages)
+        finally:
+            messages.unpersist()
+
+    def _versions_of(self, batch_id: int) -> tuple[LiveModel, Policy]:
+        """What this batch is decided with: what an earlier attempt wrote down, or else what is current."""
+        pinned = self._checkpoint.pinned(batch_id)
+        if pinned is None:
+            model = self._champion.current()
+            self._checkpoint.pin(batch_id, {"model": model.version, "policy": asdict(self._policy)})
+            return model, self._policy
+        return self._champion.load(pinned["model"]), Policy(**pinned["policy"])
+
+    def _stamp(self, batch_id: int, model: LiveModel, policy: Policy) -> dict[str, Any]:
+        versions = {
+            "model": f"{self._settings.model.name}/{model.version}/{model.bundle.value.version}",
+            "features": self._features.hash,
+            "policy": policy.hash,
+            "rates": self._contract.rates.version,
+        }
+        return {"versions": versions, "query_id": self._query_id, "batch_id": batch_id}
+
+    def _write(self, messages: DataFrame) -> None:
+        sink = messages.select("topic", "key", "value").write.format("kafka")
+        sink.options(**self._settings.kafka.spark_options()).save()
+
+    @cached_property
+    def _query_id(self) -> str:
+        return self._checkpoint.query_id()
+
+    @cached_property
+    def _alerts(self) -> AlertProducer:
+        return AlertProducer(self._settings.kafka, self._query_id)
+
+
+def _check_complete(counts: Counter[str], batch_id: int, folder: str) -> None:
+    """Every event that was parsed must come out as scored or duplicate; checked before anything is sent."""
+    missing = counts[EVENTS] - counts[NEW] - counts[DUPLICATE]
+    if missing:
+        raise CheckpointError(
+            f"{missing} of {counts[EVENTS]} payments of micro-batch {batch_id} in {folder} fell behind the watermark: "
+            "the partitions of the raw topic are further apart in time than stream.max_partition_drift_s",
+            f"raise stream.max_partition_drift_s and {START_AFRESH}",
+        )
+
+
+def _trigger(settings: Settings) -> dict[str, str]:
+    return {"processingTime": f"{settings.stream.trigger_interval_s} seconds"}
+
+
+def _watermark_delay_s(settings: Settings) -> int:
+    """No valid record can be further behind the newest one than this, so the watermark drops none."""
+    return settings.contract.max_lateness_s + settings.contract.max_skew_s + settings.stream.max_partition_drift_s
+
+
+def _state_layout(settings: Settings, history: History) -> dict[str, Any]:
+    return {
+        "event_version": event.VERSION,
+        "window_ms": history.length_ms,
+        "slide_ms": history.slide_ms,
+        "n_shuffle_partitions": settings.stream.n_shuffle_partitions,
+        "base_currency": settings.contract.base_currency,
+    }
