@@ -1,0 +1,63 @@
+"""The UDF gives in Spark what ``score_block`` gives without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.bundle import Bundle
+from models.policy import Policy
+from models.scoring import score_block
+from tests.models.traffic import FEATURES, ordinary, planted
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+ROWS = np.vstack([ordinary(300, seed=9), planted(10)])
+
+
+@pytest.fixture(scope="module")
+def scored(spark: SparkSession, bundle: Bundle) -> DataFrame:
+    from pyspark.sql import functions as F  # noqa: N812
+
+    from models.spark import with_scores
+
+    columns = pd.DataFrame(ROWS, columns=list(FEATURES.names)).assign(at=range(len(ROWS)))
+    known = [F.nanvl(F.col(name), F.lit(None)).alias(name) for name in FEATURES.names]  # null, as the kernel gives
+    payments = spark.createDataFrame(columns).select("at", F.struct(*known).alias("features")).repartition(3)
+    return with_scores(payments, spark.sparkContext.broadcast(bundle), Policy(), FEATURES, 3)
+
+
+@pytest.fixture(scope="module")
+def rows(scored: DataFrame) -> pd.DataFrame:
+    return scored.drop("features").toPandas().sort_values("at", ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def expected(bundle: Bundle) -> pd.DataFrame:
+    return score_block(bundle, ROWS, Policy(), FEATURES, 3)
+
+
+def test_spark_scores_and_decides_equal_to_the_bit(rows: pd.DataFrame, expected: pd.DataFrame) -> None:
+    decided = ["risk_score", "risk_level", "recommendation", "is_alert", "base_score"]
+    pd.testing.assert_frame_equal(rows[decided], expected[decided], check_exact=True)
+    assert [members["forest"] for members in rows["member_scores"]] == list(expected["risk_score"])
+
+
+def test_spark_explains_alerts_as_plain_code_does(rows: pd.DataFrame, expected: pd.DataFrame) -> None:
+    assert [list(codes) for codes in rows["reason_codes"]] == list(expected["reason_codes"])
+    alerts = expected.index[expected["is_alert"]]
+    assert rows["reasons"].notna().sum() == len(alerts)
+    for at in alerts:
+        np.testing.assert_array_equal(rows["contributions"][at], expected["contributions"][at])
+        assert [reason.asDict() for reason in rows["reasons"][at]] == expected["reasons"][at]
+
+
+def test_the_model_runs_once_however_many_of_its_columns_are_read(scored: DataFrame) -> None:
+    plan = scored._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("ArrowEvalPython") == 1
