@@ -22,6 +22,10 @@ REQUIRES = [
     "psutil==7.2.2",             # finds and ends the processes that `tidewatch up` started
 ]
 
+POSTGRES_REQUIRES = [
+    "psycopg2-binary==2.9.13",   # a model registry in PostgreSQL, as docker-compose.yml has it
+]
+
 DEV_REQUIRES = [
     "pytest==9.2.0",             # runs the tests
     "pytest-timeout==2.4.0",     # ends a test that waits for a service for ever
@@ -44,6 +48,6 @@ setup(
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["features*", "models*", "jobs*"]),
     install_requires=REQUIRES,
-    extras_require={"dev": DEV_REQUIRES},
+    extras_require={"dev": DEV_REQUIRES, "postgres": POSTGRES_REQUIRES},
     entry_points={"console_scripts": ["tidewatch = jobs.cli:main"]},
 )

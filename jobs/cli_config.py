@@ -1,20 +1,24 @@
 """`tidewatch config` and `jars`: what is set, by whom, whether it holds, and what it needs on disk."""
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 
+from jobs.errors import ConfigError
 from jobs.jars import JarSet, ensure_jars
+from jobs.layers import lookup
 from jobs.masking import masked
 from jobs.settings import changed_settings, load_settings
 
 
 def register(app: typer.Typer) -> None:
-    config = typer.Typer(no_args_is_help=True, help="Show or check the settings.")
+    config = typer.Typer(no_args_is_help=True, help="Show and check the settings.")
     config.command("show")(show)
+    config.command("get")(get)
     config.command("check")(check)
     app.add_typer(config, name="config", rich_help_panel="Set-up")
     app.command("jars", rich_help_panel="Set-up")(jars)
@@ -25,6 +29,16 @@ def show() -> None:
     origins = changed_settings()
     for line in _commented(_plain(masked("", load_settings())), origins):
         typer.echo(line)
+
+
+def get(key: Annotated[str, typer.Argument(help="A dotted name, as spark.master.")]) -> None:
+    """Print one setting, for scripts."""
+    values = _plain(masked("", load_settings()))
+    try:
+        value = lookup(values, tuple(key.split(".")))
+    except KeyError:
+        raise ConfigError(f"there is no setting {key}", "`tidewatch config show` prints all of them") from None
+    typer.echo(value if isinstance(value, str) else json.dumps(value))
 
 
 def check() -> None:

@@ -36,7 +36,14 @@ from jobs.sections import (
     StreamSettings,
 )
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+
+def _repository() -> Path:
+    """The checkout; for packages shipped by spark-submit, which have none around them, the folder a job runs in."""
+    root = Path(__file__).resolve().parents[1]
+    return root if (root / "conf").is_dir() else Path.cwd()
+
+
+REPOSITORY = _repository()
 FOLDER_KEYS = ("var_dir", "jars_dir")
 FILE_KEYS = (("contract", "rates_file"), ("kafka", "ssl_cafile"))
 
