@@ -1,7 +1,8 @@
 # Everything a contributor types. `make` alone lists it.
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint types up down demo clean
-SHELL := /bin/sh
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -12,6 +13,7 @@ help:  ## show this list
 
 setup: .venv/installed  ## create .venv with pinned packages, fetch the pinned jars; fast when done before
 	@$(BIN)/tidewatch jars spark broker > .venv/jars
+	@$(if $(filter setup,$(MAKECMDGOALS)),echo 'ready: .venv and the jars are in place; next: make demo')
 
 .venv/installed: setup.py pyproject.toml conf/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
@@ -22,13 +24,13 @@ setup: .venv/installed  ## create .venv with pinned packages, fetch the pinned j
 	  echo "error: $(JAVA) is $${version:+Java $$version, older than 17}$${version:-not there}"; \
 	  echo '  fix: install Java 17 (Debian, Ubuntu: apt install openjdk-17-jre-headless; macOS: brew install openjdk@17),'; \
 	  echo '       or set JAVA_HOME to one you have'; exit 4; }
-	@echo 'creating .venv with $(PYTHON)'
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || { \
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { \
 	  echo 'error: $(PYTHON) cannot create virtual environments'; \
 	  echo '  fix: Debian, Ubuntu: apt install python3.11-venv'; exit 4; }
-	@echo 'installing the pinned packages (about 2 GB on disk; a few minutes the first time)'
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --constraint conf/constraints.txt --editable '.[dev]' \
-	  | grep --line-buffered -v 'Requirement already satisfied' || true
+	@echo 'installing the pinned packages (1.7 GB on disk; a few minutes the first time)'
+	@$(BIN)/python -u -m pip install --disable-pip-version-check --progress-bar off \
+	    --constraint conf/constraints.txt --editable '.[dev]' \
+	  | awk '/^Collecting/ {print "  " $$2; fflush()} /^Installing/ {print "  unpacking"; fflush()}'
 	@$(BIN)/tidewatch --version > $@
 
 test: setup lint types  ## set up, lint, check types and run every test
