@@ -14,7 +14,6 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 from zipfile import BadZipFile
@@ -76,11 +75,17 @@ class Golden:
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """Scores feature matrices whose columns are ``facts.feature_names``."""
+    """Scores feature matrices whose columns are ``facts.feature_names``. ``sha256`` is that of its manifest."""
 
     ensemble: Ensemble
     facts: Facts
     golden: Golden
+    sha256: str
+
+    @classmethod
+    def sealed(cls, ensemble: Ensemble, facts: Facts, golden: Golden) -> Self:
+        """A new bundle, named after the files it will be saved as."""
+        return cls(ensemble, facts, golden, sha256(_files(ensemble, facts, golden)[MANIFEST]))
 
     def score(self, matrix: Matrix) -> ScoredBlock:
         return self.ensemble.score(self._checked(matrix))
@@ -89,32 +94,10 @@ class Bundle:
         """Contributions in units of risk: base and row sum give the risk score, within 1e-4."""
         return self.ensemble.explain(self._checked(matrix))
 
-    @cached_property
-    def files(self) -> dict[str, bytes]:
-        """The whole bundle by path inside its folder; the same bundle gives the same bytes."""
-        files = {GOLDEN: self.golden.to_bytes()}
-        if self.ensemble.calibration:
-            files[CALIBRATION] = self.ensemble.calibration.to_json()
-        for member in self.ensemble.members:
-            own = member.detector.to_files() | {CALIBRATION: member.calibration.to_json()}
-            files |= {f"members/{member.name}/{path}": content for path, content in own.items()}
-        return files | {MANIFEST: self._manifest(files)}
-
-    @cached_property
-    def sha256(self) -> str:
-        """The manifest's hash, and through it that of every file."""
-        return sha256(self.files[MANIFEST])
-
     @property
     def version(self) -> str:
         """Twelve hex digits that stand for this bundle in every decision it makes."""
         return self.sha256[:12]
-
-    def _manifest(self, files: Mapping[str, bytes]) -> bytes:
-        members = [{"name": m.name, "kind": m.detector.kind, "weight": m.weight} for m in self.ensemble.members]
-        hashes = {path: sha256(content) for path, content in sorted(files.items())}
-        manifest = {"format": FORMAT, "facts": asdict(self.facts), "members": members, "files": hashes}
-        return json.dumps(manifest, indent=1, sort_keys=True).encode()
 
     def _checked(self, matrix: Matrix) -> Matrix:
         if matrix.ndim != 2 or matrix.shape[1] != len(self.facts.feature_names):
@@ -127,10 +110,27 @@ class Bundle:
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
     """Write the bundle into a new or empty folder."""
-    for path, content in bundle.files.items():
+    for path, content in _files(bundle.ensemble, bundle.facts, bundle.golden).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+
+
+def _files(ensemble: Ensemble, facts: Facts, golden: Golden) -> dict[str, bytes]:
+    """All files by path inside the folder; the same bundle gives the same bytes."""
+    files = {GOLDEN: golden.to_bytes()}
+    if ensemble.calibration:
+        files[CALIBRATION] = ensemble.calibration.to_json()
+    for member in ensemble.members:
+        own = member.detector.to_files() | {CALIBRATION: member.calibration.to_json()}
+        files |= {f"members/{member.name}/{path}": content for path, content in own.items()}
+    manifest = {
+        "format": FORMAT,
+        "facts": asdict(facts),
+        "members": [{"name": m.name, "kind": m.detector.kind, "weight": m.weight} for m in ensemble.members],
+        "files": {path: sha256(content) for path, content in files.items()},
+    }
+    return files | {MANIFEST: json.dumps(manifest, indent=1, sort_keys=True).encode()}
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -156,7 +156,7 @@ def _restored(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Bundle
     facts = manifest["facts"] | {"feature_names": tuple(manifest["facts"]["feature_names"])}
     members = tuple(_member(stored, files) for stored in manifest["members"])
     blend = Calibration.from_json(files[CALIBRATION]) if CALIBRATION in files else None
-    return Bundle(Ensemble(members, blend), Facts(**facts), Golden.from_bytes(files[GOLDEN]))
+    return Bundle(Ensemble(members, blend), Facts(**facts), Golden.from_bytes(files[GOLDEN]), sha256(files[MANIFEST]))
 
 
 def _member(stored: Mapping[str, Any], files: Mapping[str, bytes]) -> Member:

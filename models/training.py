@@ -64,7 +64,7 @@ def fit_bundle(
         created_at=_rfc3339(created_at),
         libraries=installed_versions(name for member in members for name in member.detector.libraries),
     )
-    return Bundle(ensemble, facts, _golden(ensemble, matrix))
+    return Bundle.sealed(ensemble, facts, _golden(ensemble, matrix))
 
 
 def _fit_member(recipe: Recipe, matrix: Matrix, contamination: float, seed: int) -> Member:

@@ -55,7 +55,7 @@ def test_spark_explains_alerts_as_plain_code_does(rows: pd.DataFrame, expected: 
     assert rows["reasons"].notna().sum() == len(alerts)
     for at in alerts:
         np.testing.assert_array_equal(rows["contributions"][at], expected["contributions"][at])
-        assert [reason.asDict() for reason in rows["reasons"][at]] == expected["reasons"][at]
+        assert list(rows["reasons"][at]) == expected["reasons"][at]
 
 
 def test_the_model_runs_once_however_many_of_its_columns_are_read(scored: DataFrame) -> None:
