@@ -18,7 +18,8 @@ from features.errors import FeatureError
 from jobs.errors import EXIT_BUG, EXIT_INTERRUPTED, ConfigError, TidewatchError
 from models.errors import ModelError
 
-GROUPS = [name for name in ("cli_services", "cli_simulate", "cli_model", "cli_stream", "cli_history", "cli_config")
+GROUPS = [name for name in ("cli_services", "cli_simulate", "cli_stream", "cli_backfill", "cli_model", "cli_history",
+                            "cli_config")
           if find_spec(f"jobs.{name}")]
 EXIT_CODES = ("Exit codes: 0 done; 1 the answer is no (a check failed); 2 wrong use of the command line; 3 settings; "
               "4 the machine lacks something; 5 a service; 6 a model or the registry; 7 a checkpoint; 8 data; "
