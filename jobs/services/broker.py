@@ -28,6 +28,7 @@ from jobs.services.processes import (
     exclusive,
     find_by_arguments,
     is_alive,
+    last_words,
     spawn_detached,
     stop_processes,
 )
@@ -36,9 +37,8 @@ from jobs.services.storage import prepare_storage
 from jobs.settings import Settings
 
 MAIN_CLASS = "kafka.Kafka"
-START_TIMEOUT_S = 60.0  # two or three seconds are usual; a cold disk after a crash takes longer
+START_TIMEOUT_S = 120.0  # two or three seconds are usual; much more on a loaded machine, or after a crash
 STOP_PATIENCE_S = 20.0  # it writes its logs out and is gone within a second, unless the disk is busy
-N_LINES_OF_LOG = 12
 
 
 class Broker:
@@ -167,10 +167,8 @@ class Broker:
             time.sleep(0.1)
 
     def _last_words(self) -> str:
-        """The end of both logs without stack frames, which hide what was said."""
-        logs = [log.read_text(errors="replace") for log in (self._log_file, self._console_log) if log.is_file()]
-        lines = [line for log in logs for line in log.splitlines() if not line.startswith("\tat ")]
-        return "\n".join(lines[-N_LINES_OF_LOG:])
+        logs = (log for log in (self._log_file, self._console_log) if log.is_file())
+        return last_words("\n".join(log.read_text(errors="replace") for log in logs))
 
 
 def kafka_version(jars: Sequence[Path]) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ import psutil
 CREATE_TIME_TOLERANCE_S = 2.0  # psutil derives it from the boot time, which moves a little when the clock is set
 POLL_S = 0.05
 KILL_PATIENCE_S = 10.0
+N_LAST_LINES = 12
+NOISE = re.compile(r"\s+at |\s+\.\.\. \d+ more|\S+ INFO ")
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ class ProcessRecord:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """False for a zombie too: it has ended and only waits for its parent to ask."""
+    """False for a zombie too, which only waits for its parent to ask; but its ports are taken while threads end."""
     with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     return False
 
 
@@ -100,6 +103,13 @@ def describe(process: psutil.Process) -> str:
         return f"pid {process.pid}"
     shown = [Path(program).name, "…" * (len(arguments) > 1), *(argument[:80] for argument in arguments[-1:])]
     return f"pid {process.pid} ({' '.join(part for part in shown if part)})"
+
+
+def last_words(said: str) -> str:
+    """The end of a Java log, without the stack frames and remarks that hide what went wrong."""
+    lines = said.splitlines()
+    telling = [line for line in lines if not NOISE.match(line)] or lines
+    return "\n".join(telling[-N_LAST_LINES:])
 
 
 @contextmanager

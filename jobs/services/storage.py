@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jobs.errors import ServiceError, StaleData
+from jobs.services.processes import last_words
 
 FORMAT_TIMEOUT_S = 60
 WIPE = "move it away to keep it, or remove it with `tidewatch down --wipe`; then `tidewatch up` makes empty topics"
@@ -83,5 +84,5 @@ def _format(cluster_id: str, properties: Path, java: Sequence[str]) -> None:
     said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=FORMAT_TIMEOUT_S, check=False)
     if said.returncode:
-        raise ServiceError(f"the broker's data folder could not be formatted: {said.stdout.strip()}",
-                           f"correct {properties}'s template, or report this")
+        raise ServiceError(f"the broker's data folder could not be formatted:\n{last_words(said.stdout)}",
+                           "take conf/broker/server.properties from the repository again, or report this")

@@ -1,6 +1,7 @@
 """Topics as conf/topics.yaml declares them, on any Kafka: created, kept as declared, and looked at."""
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,6 +18,7 @@ from jobs.settings import Settings
 
 RETENTION = "retention.ms"
 FOREVER_MS = -1
+VISIBLE_TIMEOUT_S = 10
 
 
 class TopicSpec(BaseModel):
@@ -164,3 +166,14 @@ def _alter(admin: KafkaAdminClient, name: str, config: Mapping[str, str]) -> Non
     if answer != "OK":
         raise ServiceError(f"Kafka refused {config} for topic {name}: {answer}",
                            "check that the topic exists and that this account may alter it")
+    _wait_until_visible(admin, name, config)
+
+
+def _wait_until_visible(admin: KafkaAdminClient, name: str, config: Mapping[str, str]) -> None:
+    """Kafka accepts a change before the brokers act on it."""
+    deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+    while not config.items() <= _config(admin, name).items():
+        if time.monotonic() > deadline:
+            raise ServiceError(f"Kafka accepted {config} for topic {name}, but does not show it "
+                               f"after {VISIBLE_TIMEOUT_S} s", "try again; then look into the broker's log")
+        time.sleep(0.02)
