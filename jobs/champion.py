@@ -21,6 +21,11 @@ class LiveModel(NamedTuple):
     bundle: Broadcast[Bundle]
 
 
+def load_model(registry: Registry, version: int, features: FeatureSet) -> Bundle:
+    """A registered version, verified; raises ModelError when it is not to be had or made for other features."""
+    return load_bundle(registry.download(version), features.hash)
+
+
 class Champion:
     """Follows the alias; a champion that cannot be used is refused, loudly, and the one before goes on."""
 
@@ -48,8 +53,7 @@ class Champion:
         """A certain version, as a retried batch needs it; raises ModelError when it cannot be used."""
         if self._live is not None and self._live.version == version:
             return self._live
-        bundle = load_bundle(self._registry.download(version), self._features.hash)
-        return LiveModel(version, self._context.broadcast(bundle))
+        return LiveModel(version, self._context.broadcast(load_model(self._registry, version, self._features)))
 
     def _followed(self, live: LiveModel) -> LiveModel:
         version: int | None = None
