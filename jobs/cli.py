@@ -18,16 +18,25 @@ from features.errors import FeatureError
 from jobs.errors import EXIT_BUG, EXIT_INTERRUPTED, ConfigError, TidewatchError
 from models.errors import ModelError
 
-GROUPS = [name for name in ("cli_services", "cli_simulate", "cli_stream", "cli_backfill", "cli_model", "cli_history",
-                            "cli_config")
-          if find_spec(f"jobs.{name}")]
+PANELS = {
+    "Services on this machine": ["cli_services"],
+    "Payments in": ["cli_simulate"],
+    "Streaming jobs": ["cli_stream"],
+    "Past payments and models": ["cli_backfill", "cli_model"],
+    "Set-up": ["cli_config"],
+}
 EXIT_CODES = ("Exit codes: 0 done; 1 the answer is no (a check failed); 2 wrong use of the command line; 3 settings; "
               "4 the machine lacks something; 5 a service; 6 a model or the registry; 7 a checkpoint; 8 data; "
               "70 a bug in Tidewatch; 130 interrupted.")
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, epilog=EXIT_CODES)
-for group in GROUPS:
-    import_module(f"jobs.{group}").register(app)
+for panel, groups in PANELS.items():
+    for group in filter(lambda name: find_spec(f"jobs.{name}"), groups):
+        known = [*app.registered_commands, *app.registered_groups]
+        import_module(f"jobs.{group}").register(app)
+        for added in [*app.registered_commands, *app.registered_groups]:
+            if added not in known:
+                added.rich_help_panel = panel
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ def register(app: typer.Typer) -> None:
     config.command("show")(show)
     config.command("get")(get)
     config.command("check")(check)
-    app.add_typer(config, name="config", rich_help_panel="Set-up")
-    app.command("jars", rich_help_panel="Set-up")(jars)
+    app.add_typer(config, name="config")
+    app.command()(jars)
 
 
 def show() -> None:
@@ -31,14 +31,15 @@ def show() -> None:
         typer.echo(line)
 
 
-def get(key: Annotated[str, typer.Argument(help="A dotted name, as spark.master.")]) -> None:
-    """Print one setting, for scripts."""
+def get(keys: Annotated[list[str], typer.Argument(help="Dotted names, as spark.master.")]) -> None:
+    """Print settings one a line, for scripts."""
     values = _plain(masked("", load_settings()))
-    try:
-        value = lookup(values, tuple(key.split(".")))
-    except KeyError:
-        raise ConfigError(f"there is no setting {key}", "`tidewatch config show` prints all of them") from None
-    typer.echo(value if isinstance(value, str) else json.dumps(value))
+    for key in keys:
+        try:
+            value = lookup(values, tuple(key.split(".")))
+        except KeyError:
+            raise ConfigError(f"there is no setting {key}", "`tidewatch config show` prints all of them") from None
+        typer.echo(value if isinstance(value, str) else json.dumps(value))
 
 
 def check() -> None:

@@ -110,6 +110,6 @@ def test_every_direct_dependency_says_why_it_is_there() -> None:
 def test_every_direct_dependency_is_used() -> None:
     modules = {"pyspark": "pyspark", "delta-spark": "delta", "pyyaml": "yaml", "scikit-learn": "sklearn",
                "kafka-python": "kafka"}
-    required = (ROOT / "setup.py").read_text(encoding="utf-8").split("DEV_REQUIRES")[0]
+    required = (ROOT / "setup.py").read_text(encoding="utf-8").split("POSTGRES_REQUIRES")[0]
     imported = set().union(*map(imported_packages, SOURCES))
     assert {modules.get(name, name) for name in pins(required)} - imported == set()

@@ -57,6 +57,12 @@ def test_config_show_says_who_changed_a_setting() -> None:
     assert "  port: 29092  # environment variable TIDEWATCH_BROKER__PORT" in said
 
 
+def test_config_get_prints_one_setting_a_line_for_scripts() -> None:
+    said = tidewatch("config", "get", "broker.port", "contract.base_currency", "features.windows_s", "spark.nope")
+    assert said.stdout == "19092\nUSD\n[60, 300, 3600, 86400]\n"
+    assert (said.returncode, said.stderr.splitlines()[0]) == (3, "error: there is no setting spark.nope")
+
+
 def test_no_command_prints_a_secret() -> None:
     account = {"TIDEWATCH_KAFKA__SASL_USERNAME": "teller", "TIDEWATCH_KAFKA__SASL_PASSWORD": CANARY}
     shown = tidewatch("--env", "prod", "config", "show", **account)
