@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("features", "models", "jobs")
@@ -113,3 +115,29 @@ def test_every_direct_dependency_is_used() -> None:
     required = (ROOT / "setup.py").read_text(encoding="utf-8").split("POSTGRES_REQUIRES")[0]
     imported = set().union(*map(imported_packages, SOURCES))
     assert {modules.get(name, name) for name in pins(required)} - imported == set()
+
+
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+
+
+def test_containers_publish_ports_on_loopback_only() -> None:
+    ports = [port for service in compose().values() for port in service.get("ports", [])]
+    assert len(ports) >= 2
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_containers_run_the_kafka_that_is_pinned_for_one_machine() -> None:
+    pinned = re.search(r'name="kafka_2.13" rev="([\d.]+)"', (ROOT / "conf/jars/ivy.xml").read_text(encoding="utf-8"))
+    assert pinned
+    assert compose()["kafka"]["image"] == f"apache/kafka:{pinned[1]}"
+
+
+def test_every_image_has_a_fixed_tag() -> None:
+    images = {service["image"] for service in compose().values()}
+    assert [image for image in images if not re.search(r":\d+\.\d+[.\d]*$", image)] == []
+
+
+def test_containers_wait_only_for_services_that_exist() -> None:
+    waited_for = {name for service in compose().values() for name in service.get("depends_on", {})}
+    assert waited_for <= set(compose())
