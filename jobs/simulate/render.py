@@ -25,8 +25,8 @@ OPTIONAL = ("currency", "card_id", "merchant_name", "merchant_category", "city",
 LABELS = pa.schema({"transaction_id": pa.string(), "user_id": pa.string(), "scheme": pa.string(),
                     "is_fraud": pa.bool_(), "dirt": pa.string()})
 
-_ORDER = ("transaction_id", *(name for name in FIELDS if name != "transaction_id"))
-_Message = msgspec.defstruct("_Message", [(name, Any, None) for name in _ORDER], omit_defaults=True)
+MESSAGE_FIELDS = ("transaction_id", *(name for name in FIELDS if name != "transaction_id"))
+_Message = msgspec.defstruct("_Message", [(name, Any, None) for name in MESSAGE_FIELDS], omit_defaults=True)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -42,7 +42,7 @@ class Messages(NamedTuple):
 def rendered(world: World, rows: Payments) -> Messages:
     columns = _columns(world, rows)
     _leave_out(columns, rows["absent"])
-    lists = [columns[name].tolist() for name in _ORDER]
+    lists = [columns[name].tolist() for name in MESSAGE_FIELDS]
     values = [_encode(message) for message in map(_Message, *lists)]
     for position in np.flatnonzero(rows["dirt"] == MALFORMED).tolist():
         values[position] = _malformed(values[position], int(rows["serial"][position]))

@@ -41,6 +41,31 @@ def live_messages(world: World, rate_per_s: float, start_ms: int, duration_s: fl
     return _written(world, rows[np.argsort(rows["record_ms"], kind="stable")], batch_rows)
 
 
+def bulk_messages(world: World, start_ms: int, end_ms: int, until_ms: int, span_ms: int, n_attacks: int = 0,
+                  dirt: Dirt = SPOTLESS) -> Iterator[Messages]:
+    """Payments of [start, end) pressed into the `span_ms` before `until_ms`: real in all but their pace."""
+    batches = in_order(_with(attacks(world, n_attacks, start_ms, end_ms), history(world, start_ms, end_ms)), "time_ms")
+    shrink = span_ms / (end_ms - start_ms)
+    pressed = ((until_ms - int((end_ms - batch_end) * shrink), _pressed(rows, end_ms, until_ms, shrink))
+               for batch_end, rows in batches)
+    for _, rows in in_order(_soiled(world, _counted(pressed, until_ms << 22), dirt), "record_ms"):
+        yield from _written(world, rows, HISTORY_ROWS)
+
+
+def _pressed(rows: Payments, end_ms: int, until_ms: int, shrink: float) -> Payments:
+    rows = rows.copy()
+    rows["time_ms"] = until_ms - ((end_ms - rows["time_ms"]) * shrink).astype(np.int64)
+    rows["record_ms"] = rows["time_ms"]
+    return rows
+
+
+def _counted(batches: Batches, first: int) -> Batches:
+    for end_ms, rows in batches:
+        rows["serial"] = np.arange(first, first + len(rows))
+        yield end_ms, rows
+        first += len(rows)
+
+
 def _with(extra: Payments, batches: Batches) -> Batches:
     """Each batch with those of the extra payments that begin before its end."""
     for end_ms, rows in batches:
