@@ -139,7 +139,10 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 
 def load_bundle(folder: Path, expected_feature_hash: str) -> Bundle:
-    """The bundle in ``folder``; raises BundleRefused unless it is complete, unaltered and made for these features."""
+    """The bundle in ``folder``; raises BundleRefused unless it is complete, unaltered and made for these features.
+
+    Raises NotAdditive when it scores its golden rows but cannot explain them.
+    """
     found = read_files(folder)
     try:
         manifest = verified_manifest(found, folder)
@@ -167,10 +170,14 @@ def _member(stored: Mapping[str, Any], files: Mapping[str, bytes]) -> Member:
 
 
 def _check_golden(bundle: Bundle) -> None:
-    """Score the golden rows again: a library that computes something else must not go unnoticed."""
+    """Score and explain the golden rows: a library that computes something else must not go unnoticed.
+
+    It also compiles what is needed later, before the first payment waits for it.
+    """
     gap = np.abs(bundle.score(bundle.golden.rows).risk - bundle.golden.risk).max(initial=0.0)
     if not gap <= GOLDEN_WITHIN:
         raise BundleRefused(
             f"the bundle's golden rows score {gap:.3g} away from where they did in training",
             f"install the libraries it was trained with: {dict(bundle.facts.libraries)}",
         )
+    bundle.explain(bundle.golden.rows)

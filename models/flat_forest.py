@@ -1,4 +1,4 @@
-"""Trees as flat arrays: a compiled walk over them, and their exact SHAP values.
+"""Trees as flat arrays, and a compiled walk over them.
 
 All nodes of all trees lie in one array, breadth first, so that two siblings are neighbours and a step is one addition:
 
@@ -11,19 +11,18 @@ with no branch to mispredict, that is several times faster than stopping there.
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from models.detector import Contributions, Vector
 from models.errors import BundleRefused
 from models.tree_layout import Indices, Inputs, SklearnTree, breadth_first, node_depths
+from models.tree_shap import Paths
 
 BLOCK_ROWS: Final = 256  # the rows walked through one tree before the next: they fit the innermost cache with its nodes
 
@@ -67,10 +66,8 @@ class FlatForest:
         return _walk(inputs, self.roots, self.child, self.feature, self.threshold, self.value, self.depth)
 
     def contributions(self, inputs: Inputs) -> Contributions:
-        """Exact tree-path-dependent SHAP values (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9, algorithm 2)."""
-        explainer = _explainer(self)
-        values = explainer.shap_values(inputs, check_additivity=False)
-        return Contributions(base=float(np.sum(explainer.expected_value)), values=values)
+        """Exact path-dependent SHAP values."""
+        return _paths(self).contributions(inputs)
 
     def to_bytes(self) -> bytes:
         buffer = io.BytesIO()
@@ -98,28 +95,8 @@ class FlatForest:
         return (
             all(len(array) == n for array in (self.feature, self.threshold, self.value, self.cover))
             and bool(np.all(goes_on[inner]) and np.all(np.isposinf(self.threshold[~inner])))
-            and bool(np.all(np.isfinite(self.value)))
+            and bool(np.all(np.isfinite(self.value)) and np.all(self.cover > 0))
         )
-
-    def trees(self) -> list[dict[str, npt.NDArray[Any]]]:
-        """One dictionary per tree, as ``shap.TreeExplainer`` takes them."""
-        bounds = [*self.roots.astype(np.int64), len(self.child)]
-        return [self._tree(start, end) for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
-
-    def _tree(self, start: int, end: int) -> dict[str, npt.NDArray[Any]]:
-        part = slice(start, end)
-        left = self.child[part].astype(np.int64) - start
-        is_leaf = left == np.arange(end - start)
-        left = np.where(is_leaf, -1, left)
-        return {
-            "children_left": left,
-            "children_right": np.where(is_leaf, -1, left + 1),
-            "children_default": left,
-            "features": self.feature[part].astype(np.int64),
-            "thresholds": self.threshold[part].astype(np.float64),
-            "values": self.value[part, np.newaxis],
-            "node_sample_weight": self.cover[part],
-        }
 
 
 def _walk_rows(
@@ -145,11 +122,6 @@ _walk: Callable[..., Vector] = njit(cache=True)(_walk_rows)
 
 
 @lru_cache(maxsize=4)
-def _explainer(forest: FlatForest) -> Any:
-    """One explainer per forest and process; the import is slow and noisy, so only a process that explains pays it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import shap
-
-        model = {"trees": forest.trees(), "input_dtype": np.float32, "internal_dtype": np.float64}
-        return shap.TreeExplainer(model, feature_perturbation="tree_path_dependent")
+def _paths(forest: FlatForest) -> Paths:
+    """Laid out once per forest and process, and only in one that explains."""
+    return Paths.of(forest)

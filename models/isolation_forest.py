@@ -35,7 +35,7 @@ class IsolationForest:
     """A trained isolation forest. ``medians`` holds one number per feature."""
 
     kind: ClassVar[str] = "isolation_forest"
-    libraries: ClassVar[tuple[str, ...]] = ("numpy", "numba", "shap")
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "numba")
 
     forest: FlatForest
     medians: Vector

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -17,50 +16,43 @@ from models.policy import Policy
 
 MEMBER_PREFIX: Final = "member_"  # the score of a member stands in the column of this prefix and its name
 
-Objects = npt.NDArray[np.object_]
+
+class Explanation(TypedDict):
+    """``base_score`` and the sum of ``contributions``, which are in catalogue order, give the risk score."""
+
+    base_score: float
+    contributions: list[float]
+    reasons: list[Reason]
 
 
 def score_block(
     bundle: Bundle, matrix: Matrix, policy: Policy, features: FeatureSet, max_reasons: int
 ) -> pd.DataFrame:
-    """One row per payment. ``base_score``, ``contributions`` and ``reasons`` are missing unless it is an alert."""
+    """One row per payment; ``explanation`` is None unless it is an alert."""
     scored = bundle.score(matrix)
     decided = policy.decide(scored.risk)
-    columns = {
+    alerts = np.flatnonzero(decided.is_alert)
+    explanation = np.full(len(matrix), None, dtype=object)
+    for row, explained in zip(alerts, _explain(bundle, matrix[alerts], features, max_reasons), strict=True):
+        explanation[row] = explained
+    columns: dict[str, npt.NDArray[np.generic]] = {
         "risk_score": scored.risk,
         "risk_level": decided.risk_level,
         "recommendation": decided.recommendation,
         "is_alert": decided.is_alert,
         **{f"{MEMBER_PREFIX}{name}": risk for name, risk in scored.members.items()},
+        "explanation": explanation,
     }
-    alerts = np.flatnonzero(decided.is_alert)
-    return pd.DataFrame(columns | _explained(bundle, matrix, alerts, features, max_reasons))
+    return pd.DataFrame(columns)
 
 
-def _explained(
-    bundle: Bundle, matrix: Matrix, alerts: npt.NDArray[np.intp], features: FeatureSet, max_reasons: int
-) -> dict[str, npt.NDArray[np.float64] | Objects]:
-    """The columns only alerts fill: tree SHAP costs about a thousand times what the score does."""
-    base_score = np.full(len(matrix), np.nan)
-    contributions: Sequence[npt.NDArray[np.float64]] = []
-    texts: Sequence[list[Reason]] = []
-    if len(alerts):
-        parts = bundle.explain(matrix[alerts])
-        base_score[alerts] = parts.base
-        contributions, texts = list(parts.values), reasons(parts.values, matrix[alerts], features, max_reasons)
-    codes = [[reason["code"] for reason in row] for row in texts]
-    return {
-        "base_score": base_score,
-        "reason_codes": _placed(codes, alerts, len(matrix), blank=[]),
-        "contributions": _placed(contributions, alerts, len(matrix), blank=None),
-        "reasons": _placed(texts, alerts, len(matrix), blank=None),
-    }
-
-
-def _placed(values: Sequence[object], rows: npt.NDArray[np.intp], n_rows: int, blank: object) -> Objects:
-    """``values`` in their rows of a column that is ``blank`` elsewhere."""
-    column = np.empty(n_rows, object)
-    column.fill(blank)
-    for row, value in zip(rows, values, strict=True):
-        column[row] = value
-    return column
+def _explain(bundle: Bundle, alerts: Matrix, features: FeatureSet, max_reasons: int) -> list[Explanation]:
+    """Tree SHAP costs about a thousand times what the score does, so it sees alerts only."""
+    if not len(alerts):
+        return []
+    parts = bundle.explain(alerts)
+    found = reasons(parts.values, alerts, features, max_reasons)
+    return [
+        {"base_score": parts.base, "contributions": contributions, "reasons": why}
+        for contributions, why in zip(parts.values.tolist(), found, strict=True)
+    ]

@@ -1,5 +1,10 @@
-"""Scoring in Spark: ``score_block`` over Arrow batches, with the bundle broadcast."""
+"""Scoring in Spark: ``score_block`` over Arrow batches, with the bundle broadcast.
 
+An explanation leaves Python as JSON text. A nested column of a pandas UDF costs a Python call per row, whatever is in
+it; a text costs none where there is none, and only alerts have one.
+"""
+
+import json
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -15,9 +20,9 @@ from models.bundle import Bundle
 from models.policy import Policy
 from models.scoring import MEMBER_PREFIX, score_block
 
-DECIDED_DDL: Final = "risk_score double, risk_level string, recommendation string, is_alert boolean"
+DECIDED: Final = ("risk_score", "risk_level", "recommendation", "is_alert")
 EXPLAINED_DDL: Final = (
-    "base_score double, reason_codes array<string>, contributions array<double>, reasons array<struct<"
+    "base_score double, contributions array<double>, reasons array<struct<"
     "code: string, feature: string, value: double, contribution: double, text: string>>"
 )
 
@@ -30,36 +35,47 @@ def with_scores(
     Adds risk_score, risk_level, recommendation, is_alert, member_scores (a struct), reason_codes and, for alerts only,
     base_score, contributions (in catalogue order; with base_score they add up to risk_score) and reasons.
     """
-    names = _member_names(bundle)
     score = score_udf(bundle, policy, features, max_reasons)
-    scored = payments.withColumn("scored", score(F.col("features")))
-    members = F.struct(*(F.col(f"scored.{MEMBER_PREFIX}{name}").alias(name) for name in names)).alias("member_scores")
-    added = [f"scored.{field.name}" for field in _fields(DECIDED_DDL) + _fields(EXPLAINED_DDL)]
-    return scored.select(*payments.columns, *added, members)
+    members = [F.col(f"scored.{MEMBER_PREFIX}{name}").alias(name) for name in _member_names(bundle)]
+    explained = F.from_json("scored.explanation", EXPLAINED_DDL)
+    codes = F.transform("explained.reasons", lambda reason: reason["code"])
+    return (
+        payments.withColumn("scored", score(F.col("features")))
+        .withColumn("explained", explained)
+        .select(
+            *payments.columns,
+            *(f"scored.{name}" for name in DECIDED),
+            F.struct(*members).alias("member_scores"),
+            F.coalesce(codes, F.array().cast("array<string>")).alias("reason_codes"),
+            "explained.*",
+        )
+    )
 
 
 def score_udf(
     bundle: Broadcast[Bundle], policy: Policy, features: FeatureSet, max_reasons: int
 ) -> Callable[[Column], Column]:
-    """An iterator pandas UDF: a struct of features to the struct ``scored_schema``; SHAP runs for alerts only."""
+    """An iterator pandas UDF from a struct of features to the struct of ``scored_schema``."""
 
     def score(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for block in blocks:
-            yield score_block(bundle.value, block.to_numpy(np.float64), policy, features, max_reasons)
+            scored = score_block(bundle.value, block.to_numpy(np.float64), policy, features, max_reasons)
+            alerts = scored["is_alert"]
+            scored.loc[alerts, "explanation"] = scored.loc[alerts, "explanation"].map(json.dumps)
+            yield scored
 
     udf: Callable[[Column], Column] = F.pandas_udf(score, scored_schema(_member_names(bundle)))
     return udf
 
 
 def scored_schema(member_names: tuple[str, ...]) -> T.StructType:
-    """What the UDF gives; a member's score stands in a column of its own, as pandas has no structs."""
-    members = [T.StructField(f"{MEMBER_PREFIX}{name}", T.DoubleType()) for name in member_names]
-    return T.StructType([*_fields(DECIDED_DDL), *members, *_fields(EXPLAINED_DDL)])
+    """What the UDF gives: ``score_block``, with the explanation as JSON text."""
+    schema = T.StructType().add("risk_score", "double").add("risk_level", "string").add("recommendation", "string")
+    schema.add("is_alert", "boolean")
+    for name in member_names:
+        schema.add(f"{MEMBER_PREFIX}{name}", "double")
+    return schema.add("explanation", "string")
 
 
 def _member_names(bundle: Broadcast[Bundle]) -> tuple[str, ...]:
     return tuple(member.name for member in bundle.value.ensemble.members)
-
-
-def _fields(ddl: str) -> list[T.StructField]:
-    return list(T.StructType.fromDDL(ddl).fields)

@@ -10,7 +10,8 @@ import pytest
 
 from models import verify
 from models.bundle import Bundle, load_bundle, save_bundle
-from models.errors import BundleRefused, NotTrainable
+from models.detector import Contributions
+from models.errors import BundleRefused, NotAdditive, NotTrainable
 from models.training import Recipe, TrainingSet, fit_bundle
 from models.verify import sha256
 from tests.models.conftest import AUGUST, JULY, JUNE, train
@@ -58,7 +59,7 @@ def test_a_bundle_says_what_it_was_trained_on(bundle: Bundle) -> None:
     assert bundle.facts.trained_from == "2026-06-01T00:00:00.000Z"
     assert bundle.facts.trained_to == "2026-07-01T00:00:00.000Z"
     assert (bundle.facts.n_rows, bundle.facts.created_at) == (2_000, "2026-08-01T00:00:00.000Z")
-    assert {"numpy", "numba", "shap"} <= set(bundle.facts.libraries)
+    assert {"numpy", "numba"} <= set(bundle.facts.libraries)
 
 
 def test_an_altered_file_is_refused_by_name(folder: Path) -> None:
@@ -126,6 +127,15 @@ def test_golden_rows_that_score_otherwise_than_in_training_are_refused(bundle: B
     drifted = replace(bundle, golden=replace(bundle.golden, risk=bundle.golden.risk + 1e-6))
     save_bundle(drifted, tmp_path)
     with pytest.raises(BundleRefused, match="golden rows score 1e-06 away"):
+        load_bundle(tmp_path, FEATURES.hash)
+
+
+def test_a_bundle_that_cannot_explain_its_golden_rows_is_not_loaded(
+    toy: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save_bundle(train(Recipe(toy, Distance.fit)), tmp_path)
+    monkeypatch.setattr(Distance, "contributions", lambda self, rows: Contributions(0.0, np.zeros(rows.shape)))
+    with pytest.raises(NotAdditive):
         load_bundle(tmp_path, FEATURES.hash)
 
 

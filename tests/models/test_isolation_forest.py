@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import io
-from itertools import combinations
-from math import factorial
 
 import numpy as np
 import pytest
@@ -54,45 +52,6 @@ def test_no_number_is_too_large_to_be_scored_and_explained(oddity: float) -> Non
 def test_the_mean_depth_of_a_search_is_that_of_the_paper() -> None:
     harmonic = np.log(255.0) + 0.5772156649015329
     np.testing.assert_allclose(average_path_length(np.array([1, 2, 256])), [0, 1, 2 * harmonic - 2 * 255 / 256])
-
-
-def test_contributions_are_the_shapley_values_of_the_path_dependent_game() -> None:
-    forest = IsolationForest.fit(np.random.default_rng(4).normal(size=(200, 3)), 3, 5, 32)
-    row = np.array([2.5, -0.3, 1.0])
-    np.testing.assert_allclose(forest.contributions(row[np.newaxis]).values[0], _shapley(forest, row), atol=1e-9)
-
-
-def _shapley(forest: IsolationForest, row: np.ndarray) -> list[float]:
-    """By the definition, over every coalition of features."""
-    n = len(row)
-    values = []
-    for feature in range(n):
-        others = [other for other in range(n) if other != feature]
-        coalitions = [set(some) for size in range(n) for some in combinations(others, size)]
-        values.append(sum(
-            factorial(len(some)) * factorial(n - len(some) - 1) / factorial(n)
-            * (_expected(forest, row, some | {feature}) - _expected(forest, row, some))
-            for some in coalitions
-        ))
-    return values
-
-
-def _expected(forest: IsolationForest, row: np.ndarray, known: set[int]) -> float:
-    """The score when only some features are known: at a split on another, both ways by the training rows there."""
-    return sum(_expected_below(tree, 0, row, known) for tree in forest.forest.trees())
-
-
-def _expected_below(tree: dict[str, np.ndarray], node: int, row: np.ndarray, known: set[int]) -> float:
-    left, right = tree["children_left"][node], tree["children_right"][node]
-    if left < 0:
-        return float(tree["values"][node, 0])
-    feature = tree["features"][node]
-    if feature in known:
-        goes_left = np.float32(row[feature]) <= tree["thresholds"][node]
-        return _expected_below(tree, left if goes_left else right, row, known)
-    share = tree["node_sample_weight"][left] / tree["node_sample_weight"][node]
-    return (share * _expected_below(tree, left, row, known)
-            + (1 - share) * _expected_below(tree, right, row, known))
 
 
 def test_one_row_is_too_few_to_grow_a_tree() -> None:
