@@ -50,9 +50,10 @@ def up(shorten_retention: ShortenRetention = False) -> None:
 
 def down(wipe: Wipe = False, yes: Yes = False) -> None:
     """Stop every service on this machine, also one that a crash left behind. Data stay."""
-    from jobs.services import local_services
+    from jobs.services import background_jobs, local_services
 
-    services = local_services(load_settings())
+    settings = load_settings()
+    services = [*local_services(settings), *(job for job in background_jobs(settings) if job.is_used)]
     if wipe:
         _agree_to_wipe(services, yes)
     for service in reversed(services):
@@ -64,11 +65,12 @@ def down(wipe: Wipe = False, yes: Yes = False) -> None:
 
 def status(as_json: AsJson = False) -> None:
     """Show services and topics. The exit code is 0 when all are there and answer, else 5."""
-    from jobs.services import local_services
+    from jobs.services import background_jobs, local_services
     from jobs.services.topics import topic_states
 
     settings = load_settings()
-    used = [service.status() for service in local_services(settings) if service.is_used]
+    services = [*local_services(settings), *background_jobs(settings)]
+    used = [service.status() for service in services if service.is_used]
     topics = topic_states(settings) if all(service.is_up for service in used) else {}
     if as_json:
         typer.echo(json.dumps(_as_plain(used, topics), indent=2))

@@ -1,0 +1,1 @@
+"""From nothing to explained alerts, on real parts, in minutes."""
