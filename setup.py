@@ -11,7 +11,6 @@ REQUIRES = [
     "numpy==2.4.6",              # the feature kernel
     "numba==0.68.1",             # compiles the kernel's exact paths, which numpy cannot vectorise
     "scikit-learn==1.8.0",       # the isolation forest
-    "shap==0.51.0",              # contributions of each feature to a score
     "mlflow==3.17.2",            # model registry with aliases
     "kafka-python==3.0.12",      # transactions and administration, which Spark's sink does not offer
     "msgspec==0.22.0",           # parses and writes JSON several times faster than the standard library
@@ -30,6 +29,7 @@ DEV_REQUIRES = [
     "pytest==9.2.0",             # runs the tests
     "pytest-timeout==2.4.0",     # ends a test that waits for a service for ever
     "hypothesis==6.170.15",      # property tests: parity, no future leak, parse never raises
+    "shap==0.51.0",              # the reference that models/tree_shap.py is compared with
     "ruff==0.17.5",              # lint
     "mypy==2.4.1",               # types, strict on features and models
     "pandas-stubs==2.3.3.260113",  # types of pandas

@@ -21,8 +21,8 @@ from models.errors import ModelError
 PANELS = {
     "Services on this machine": ["cli_services"],
     "Payments in": ["cli_simulate"],
-    "Streaming jobs": ["cli_stream"],
-    "Past payments and models": ["cli_backfill", "cli_model"],
+    "Streaming jobs": ["cli_score", "cli_stream", "cli_dead"],
+    "Past payments and models": ["cli_backfill", "cli_history", "cli_model"],
     "Set-up": ["cli_config"],
 }
 EXIT_CODES = ("Exit codes: 0 done; 1 the answer is no (a check failed); 2 wrong use of the command line; 3 settings; "
