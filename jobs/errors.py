@@ -14,12 +14,11 @@
      │    ├── ServiceDied                it ended while it started
      │    ├── StaleData                  a service's folder belongs to another version or cluster
      │    └── TopicMismatch              a topic differs from conf/topics.yaml in a way that cannot be corrected
-     ├── RegistryError               6   a model cannot be loaded, verified or registered
      ├── CheckpointError             7   a streaming checkpoint cannot be continued
      └── ContractError               8   data are not what the contract says, as a whole rather than in one row
-          └── HistoryError               a file with payments cannot be read as a history
 
-Besides: 0 done, 2 wrong use of the command line, 70 a bug in Tidewatch (with a traceback), 130 interrupted.
+The layers below draw their own: features/errors.py (exit code 3) and models/errors.py (6). Besides: 0 done, 2 wrong
+use of the command line, 70 a bug in Tidewatch (with a traceback), 130 interrupted.
 A bad row is never an error: it is a dead letter.
 """
 from __future__ import annotations
@@ -97,17 +96,9 @@ class TopicMismatch(ServiceError):
     pass
 
 
-class RegistryError(TidewatchError):
-    exit_code = 6
-
-
 class CheckpointError(TidewatchError):
     exit_code = 7
 
 
 class ContractError(TidewatchError):
     exit_code = 8
-
-
-class HistoryError(ContractError):
-    pass

@@ -11,6 +11,7 @@ import yaml
 
 from jobs import cli, errors
 from jobs.settings import REPOSITORY, load_settings
+from models.errors import ModelError
 
 CANARY = "c4n4ry-in-a-coal-mine"
 HEAVY = {"pyspark", "mlflow", "sklearn", "numba", "pandas", "shap", "kafka", "pyarrow"}
@@ -40,7 +41,7 @@ def test_help_names_every_command_and_every_exit_code() -> None:
                  "parity", "dead", "config", "jars"):
         assert f" {name} " in said
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    for code in {0, 2, 70, 130} | {kind.exit_code for kind in kinds if hasattr(kind, "exit_code")}:
+    for code in {0, 2, 70, 130, ModelError.exit_code} | {kind.exit_code for kind in kinds if hasattr(kind, "exit_code")}:
         assert f" {code} " in said
 
 
