@@ -90,6 +90,12 @@ def tree(forest: FlatForest, start: int, end: int) -> dict[str, np.ndarray]:
     }
 
 
+def test_a_value_on_a_threshold_is_explained_on_the_side_where_it_is_scored() -> None:
+    trained = forest(400, 3, 20, 64)
+    edges = trained.threshold[np.isfinite(trained.threshold)][:60].reshape(20, 3)
+    np.testing.assert_allclose(trained.contributions(edges).totals(), trained.predict(edges), rtol=0, atol=1e-12)
+
+
 def test_a_row_is_explained_alike_alone_and_among_others() -> None:
     trained = forest(400, 5, 10, 64)
     rows = np.random.default_rng(1).normal(size=(30, 5)).astype(np.float32)
