@@ -8,7 +8,8 @@ raw topic -> parse -> history (Spark state) -> features -> pandas UDF: scores, d
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any, Final
@@ -36,8 +37,11 @@ QUERY: Final = "score"
 Say = Callable[[str], None]
 
 
-def start_scoring(spark: SparkSession, settings: Settings, say: Say, *, available_now: bool = False) -> StreamingQuery:
-    """Start the query; with ``available_now`` it ends by itself once it has read what is there.
+@contextmanager
+def scoring(
+    spark: SparkSession, settings: Settings, say: Say, *, available_now: bool = False
+) -> Iterator[StreamingQuery]:
+    """The running query, stopped at the end of the block; ``available_now`` ends it when all that is there is read.
 
     Raises CheckpointError, ModelError or FeatureError before anything is read if it cannot work.
     """
@@ -54,14 +58,13 @@ def start_scoring(spark: SparkSession, settings: Settings, say: Say, *, availabl
         .transform(with_histories, history)
     )
     trigger: dict[str, Any] = {"availableNow": True} if available_now else _trigger(settings)
-    return (
-        histories.writeStream.queryName(QUERY)
-        .outputMode("update")
-        .option("checkpointLocation", checkpoint.folder)
-        .trigger(**trigger)
-        .foreachBatch(batch)
-        .start()
-    )
+    writer = histories.writeStream.queryName(QUERY).outputMode("update").trigger(**trigger).foreachBatch(batch)
+    query = writer.option("checkpointLocation", checkpoint.folder).start()
+    try:
+        yield query
+    finally:
+        query.stop()
+        batch.close()
 
 
 def read_raw(spark: SparkSession, settings: Settings) -> DataFrame:
@@ -108,6 +111,11 @@ class ScoreBatch:
             self._write(messages)
         finally:
             messages.unpersist()
+
+    def close(self) -> None:
+        """Give the connection back, if one was made."""
+        if "_alerts" in vars(self):
+            self._alerts.close()
 
     def _versions_of(self, batch_id: int) -> tuple[LiveModel, Policy]:
         """What this batch is decided with: what an earlier attempt wrote down, or else what is current."""

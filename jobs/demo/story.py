@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
-from jobs.days import Days
+from jobs import pipeline
+from jobs.days import DAY, Days
 from jobs.demo.alert_feed import AlertFeed
 from jobs.demo.screen import console, note, show_alert, show_places, show_verdict, step
 from jobs.demo.verdict import Verdict
@@ -20,6 +21,7 @@ from jobs.settings import Settings
 from jobs.simulate.stream import history_messages, live_messages
 from jobs.simulate.to_kafka import send_history, send_live
 from jobs.simulate.world import World
+from models.registry import CHAMPION
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -59,8 +61,7 @@ def run(settings: Settings, *, keep: bool) -> None:
 
 def _in_spark(settings: Settings) -> None:
     world = World.create(seed=1, n_users=N_USERS, per_day=PER_DAY)
-    is_first = not any(raw_topic_state(settings).end_offsets.values())
-    if is_first:
+    if not any(raw_topic_state(settings).end_offsets):
         with step(f"a past: {HISTORY_DAYS} days of payments by {N_USERS:,} users, into Kafka"):
             _send_past(settings, world)
     with step("a Spark session"):
@@ -68,9 +69,9 @@ def _in_spark(settings: Settings) -> None:
 
         spark = spark_session(settings, "demo")
     try:
-        if is_first:
+        if pipeline.registry(settings).version_of(CHAMPION) is None:
             _learn(spark, settings)
-        _watch_live(spark, settings, world)
+        _score_live(spark, settings, world)
         with step("everything archived: Delta tables raw, scored, alerts, dead"):
             _archive(spark, settings, ("raw", "scored", "alerts", "dead"))
     finally:
@@ -91,9 +92,7 @@ def _learn(spark: SparkSession, settings: Settings) -> None:
         _archive(spark, settings, ("raw",))
     today = datetime.now(UTC).date()
     with step("features of the past, by the code that serves them live"):
-        backfill(
-            spark, settings, Days(datetime.fromtimestamp(time.time() - HISTORY_DAYS * 86_400, UTC).date(), today), note
-        )
+        backfill(spark, settings, Days(today - HISTORY_DAYS * DAY, today), note)
     with step("an isolation forest, trained, calibrated and registered as @champion"):
         train(spark, settings, None, note, alias="champion")
 
@@ -105,12 +104,16 @@ def _archive(spark: SparkSession, settings: Settings, tables: tuple[str, ...]) -
     supervise(start_archive(spark, settings, tables, available_now=True), lambda _: None)
 
 
-def _watch_live(spark: SparkSession, settings: Settings, world: World) -> None:
-    from jobs.score import start_scoring
+def _score_live(spark: SparkSession, settings: Settings, world: World) -> None:
+    from jobs.score import scoring
 
-    with step("the scoring job, and the past through it"):
-        query = start_scoring(spark, settings, note)
-        _wait_until_scored(settings, query, lambda: None)
+    with scoring(spark, settings, note) as query:
+        with step("the scoring job, and the past through it"):
+            _wait_until_scored(settings, query, lambda: None)
+        _watch(settings, query, world)
+
+
+def _watch(settings: Settings, query: StreamingQuery, world: World) -> None:
     verdict, feed = Verdict(), AlertFeed(settings)
     console.print(
         f"\nLive: {LIVE_RATE_PER_S:.0f} payments a second for {LIVE_S:.0f} s, {N_ATTACKS} attacks among them. Alerts:\n"
@@ -125,7 +128,6 @@ def _watch_live(spark: SparkSession, settings: Settings, world: World) -> None:
             _show_new(feed, verdict)
     _wait_until_scored(settings, query, lambda: _show_new(feed, verdict))
     _show_new(feed, verdict)
-    query.stop()
     show_verdict(verdict, sum(len(batch.value) for batch in messages))
 
 
@@ -139,7 +141,7 @@ def _wait_until_scored(settings: Settings, query: StreamingQuery, meanwhile: Cal
     from jobs.supervise import raise_failure, read_offsets
 
     goal, deadline = raw_topic_state(settings).end_offsets, time.monotonic() + PATIENCE_S
-    while any(read_offsets(query, settings.kafka.topics.raw).get(p, 0) < end for p, end in goal.items()):
+    while any(read_offsets(query, settings.kafka.topics.raw).get(p, 0) < end for p, end in enumerate(goal)):
         raise_failure([query])
         if time.monotonic() > deadline:
             raise ServiceError(

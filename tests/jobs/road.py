@@ -1,4 +1,4 @@
-"""The whole road in small: simulated payments to Kafka, scored and archived, in topics and folders of the test's own."""
+"""The whole road in small: simulated payments to Kafka, scored and archived, in topics and folders of a test's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from features.parse import RAW_COLUMNS, parse
 from jobs import pipeline
 from jobs.archive import start_archive
 from jobs.raw_topic import RawTopic
-from jobs.score import start_scoring
+from jobs.score import scoring
 from jobs.services.topics import ensure_topics
 from jobs.settings import Settings, load_settings
 from jobs.simulate.dirt import Dirt
@@ -89,8 +89,8 @@ def register(settings: Settings, bundle: Bundle, folder: Path) -> int:
 
 def score_all(spark: SparkSession, settings: Settings, said: list[str] | None = None) -> None:
     """Score what is in the raw topic, then stop."""
-    query = start_scoring(spark, settings, (said if said is not None else []).append, available_now=True)
-    query.awaitTermination()
+    with scoring(spark, settings, (said if said is not None else []).append, available_now=True) as query:
+        query.awaitTermination()
 
 
 def archive_all(spark: SparkSession, settings: Settings) -> None:
