@@ -73,10 +73,14 @@ class RawTopic:
         self.check()
 
     def _partition(self, key: bytes) -> int:
-        """As Kafka's own clients choose it."""
         if key not in self._partitions:
-            self._partitions[key] = (murmur2(key) & 0x7FFFFFFF) % self._n_partitions
+            self._partitions[key] = partition_of(key, self._n_partitions)
         return self._partitions[key]
+
+
+def partition_of(key: bytes, n_partitions: int) -> int:
+    """As Kafka's own clients choose it: the hash made positive, modulo the number of partitions."""
+    return int((murmur2(key) & 0x7FFFFFFF) % n_partitions)
 
 
 def raw_topic_state(settings: Settings) -> TopicState:

@@ -46,8 +46,7 @@ class Simulation:
         """`rate_per_s` payments for `duration_s` seconds from now on, and the attacks on top."""
         raw_topic_state(self.settings)
         if rate_per_s * duration_s > self.n_users:
-            self.say(f"at {rate_per_s:g}/s {self.n_users:,} users pay every {self.n_users / rate_per_s:,.0f} s each, suspicious"
-                     f" in itself; {round(rate_per_s * duration_s):,} --users would pay once")
+            self.say(_crowded(rate_per_s, duration_s, self.n_users))
         world = self._world()
         with RawTopic(self.settings, linger_ms=5) as raw, Labels(self.labels_path) as labels:
             start_ms = _now_ms() + LEAD_MS + self.n_users // 500
@@ -119,6 +118,11 @@ class Simulation:
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in counts.items())
+
+
+def _crowded(rate_per_s: float, duration_s: float, n_users: int) -> str:
+    return (f"at {rate_per_s:g}/s each of {n_users:,} users pays every {n_users / rate_per_s:,.0f} s, which is "
+            f"suspicious in itself; with --users {round(rate_per_s * duration_s)} each would pay once")
 
 
 def _kept(pace: Pace) -> str:

@@ -28,6 +28,7 @@ KINDS = (CARD_TESTING, IMPOSSIBLE_TRAVEL, ACCOUNT_TAKEOVER)
 LONGEST_MS = 2 * HOUR_MS
 FAR_KM = 5000.0
 NIGHT_HOURS = (0, 5)
+SHARE_HIDDEN = 0.6        # of card testers: behind an address in the victim's city
 STRANGE_DEVICES = 2**40   # above every number that a user's device can have
 
 SMALL_SHOPS = positions("Streaming", "Marketplace")
@@ -72,9 +73,9 @@ def card_testing(attack: Attack) -> Payments:
     after_ms = attack.span_ms(30, 180, share=0.3)
     time_ms = attack.at_ms + np.append(np.sort(rng.integers(0, tries_ms, n)), tries_ms + after_ms - 1)
     shops = np.append(attack.shops(SMALL_SHOPS, n, attack.home), attack.shops(DEAR_ONLINE, 1, attack.home))
+    place = attack.home if rng.random() < SHARE_HIDDEN else int(draw(rng, CITY_STEPS, 1)[0])
     return payments(n + 1, time_ms=time_ms, merchant=shops, user=attack.victim, scheme=CARD_TESTING,
-                    usd=np.append(rng.uniform(0.3, 2.5, n), attack.usd(420, 0.4, 1)),
-                    **attack.stranger(int(draw(rng, CITY_STEPS, 1)[0])))
+                    usd=np.append(rng.uniform(0.3, 2.5, n), attack.usd(320, 0.5, 1)), **attack.stranger(place))
 
 
 def impossible_travel(attack: Attack) -> Payments:
@@ -87,7 +88,7 @@ def impossible_travel(attack: Attack) -> Payments:
                      user=attack.victim, usd=attack.usd(28, 0.5, 1), place=attack.home, clock=attack.home,
                      channel=POS, scheme=HONEST)
     copy = payments(n, time_ms=time_ms, merchant=attack.shops(DEAR_IN_TOWN, n, far), user=attack.victim,
-                    usd=attack.usd(150, 0.6, n), place=far, clock=far, channel=POS, scheme=IMPOSSIBLE_TRAVEL)
+                    usd=attack.usd(110, 0.6, n), place=far, clock=far, channel=POS, scheme=IMPOSSIBLE_TRAVEL)
     return np.concatenate([owner, copy])
 
 
@@ -99,7 +100,7 @@ def account_takeover(attack: Attack) -> Payments:
     shops = attack.shops(DEAR_ONLINE, n, attack.home)
     to_persons = attack.world.merchants.category(shops) == TRANSFER
     payee = np.where(to_persons, 3 * attack.world.n_users + rng.integers(0, 10**6, n), -1)
-    return payments(n, time_ms=time_ms, merchant=shops, user=attack.victim, usd=attack.usd(320, 0.6, n), payee=payee,
+    return payments(n, time_ms=time_ms, merchant=shops, user=attack.victim, usd=attack.usd(240, 0.6, n), payee=payee,
                     scheme=ACCOUNT_TAKEOVER, **attack.stranger(abroad))
 
 
