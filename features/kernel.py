@@ -8,25 +8,28 @@ not of who else is in the batch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features import calendar
 from features.catalogue import CITY_WINDOW_S, NOVEL, PLURAL, FeatureSet, distinct_spec
-from features.event import Heads
+from features.event import HASHED, HEAD, Heads
 from features.geo import haversine_km
 from features.money import EXPONENT
 from features.timeline import Floats, Ints, SquareSums, Timeline, running_sum
-from features.visible import Duplicates, find_duplicates, out_of_order, own_timelines
+from features.transaction import IDENTITIES
+from features.visible import Duplicates, find_duplicates, own_views, sees_less
 from features.windows import window_name
 
 TINY_AMOUNT: Final = 2.0  # base currency; card testers try a card with less
 MIN_SPREAD: Final = 0.01  # of the mean: a user who always pays the same is not infinitely surprised by a cent
 _SECOND_MS: Final = 1_000
+_NUMBERS: Final = tuple(name for name in HEAD.names or () if name not in HASHED)
 
 Columns = Mapping[str, Floats]
+Events = Heads | Mapping[str, NDArray[Any]]  # the numbers of events by name
 
 
 class Features(NamedTuple):
@@ -55,15 +58,13 @@ def compute(user: Ints, heads: Heads, new: NDArray[np.bool_], chosen: FeatureSet
     order, user, heads, wanted, reused = _without_redundant(order, user, heads, new, repeated)
     rows = np.flatnonzero(wanted)
     timeline = Timeline.of(user, heads["event_ms"], horizon_ms)
-    apart = (out_of_order(user, heads["arrival"]) | np.isin(user, user[reused]))[rows]
+    apart = sees_less(timeline, heads["arrival"], reused, horizon_ms, rows)
     matrix = np.empty((len(rows), len(chosen.names)))
     matrix[~apart] = _matrix(timeline, heads, rows[~apart], chosen)
-    for chunk, owner, positions in own_timelines(timeline, heads, rows[apart], horizon_ms):
-        seen = heads[positions]
-        last = np.append(np.flatnonzero(np.diff(owner)), len(owner) - 1)
-        matrix[np.searchsorted(rows, chunk)] = _matrix(
-            Timeline.of(owner, seen["event_ms"], horizon_ms), seen, last, chosen
-        )
+    if apart.any():
+        among = np.isin(user, user[rows[apart]])
+        own_rows = (np.cumsum(among) - 1)[rows[apart]]
+        matrix[apart] = _matrix_apart(user[among], heads[among], own_rows, reused[among], chosen)
     return Features(order[rows], matrix, duplicates)
 
 
@@ -84,7 +85,7 @@ def _without_redundant(
     return order[keep], user[keep], heads[keep], (new & ~repeated.dead)[keep], repeated.reused[keep]
 
 
-def _matrix(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Floats:
+def _matrix(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Floats:
     """One column a feature, in the order of the catalogue."""
     columns: dict[str, Floats] = {}
     for family in (_amounts, _velocity, _habits, _identities, _movement, _calendar):
@@ -92,7 +93,25 @@ def _matrix(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) ->
     return np.column_stack([columns[name] for name in chosen.names])
 
 
-def _amounts(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+def _matrix_apart(user: Ints, heads: Heads, rows: Ints, reused: NDArray[np.bool_], chosen: FeatureSet) -> Floats:
+    """The same for rows that see less than all events before them."""
+    horizon_ms, columns = chosen.horizon_s * _SECOND_MS, _ranked(heads)
+    timeline = Timeline.of(user, heads["event_ms"], horizon_ms)
+    matrix = np.empty((len(rows), len(chosen.names)))
+    for view in own_views(timeline, heads, rows, reused, horizon_ms):
+        seen = {name: column[view.positions] for name, column in columns.items()}
+        own = Timeline.of(view.owner, seen["event_ms"], horizon_ms)
+        matrix[np.searchsorted(rows, view.rows)] = _matrix(own, seen, view.at, chosen)
+    return matrix
+
+
+def _ranked(heads: Heads) -> dict[str, NDArray[Any]]:
+    """Columns of the heads, hashes as their ranks: only equality counts, and small numbers sort faster. 0 stays 0."""
+    ranks = {name: np.unique(np.append(heads[name], np.uint64(0)), return_inverse=True)[1][:-1] for name in IDENTITIES}
+    return {name: np.ascontiguousarray(heads[name]) for name in _NUMBERS} | ranks
+
+
+def _amounts(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
     amount = heads["amount_base_minor"][rows] / _base_unit(chosen)
     ten = 10 ** np.maximum(heads["exponent"][rows].astype(np.int64) + 1, 3)
     minor = heads["amount_minor"][rows]
@@ -104,7 +123,7 @@ def _amounts(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -
     }
 
 
-def _velocity(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+def _velocity(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
     unit, sums = _base_unit(chosen), running_sum(heads["amount_base_minor"])
     columns: dict[str, Floats] = {}
     for window in chosen.windows_s:
@@ -114,7 +133,7 @@ def _velocity(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) 
     return columns
 
 
-def _habits(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+def _habits(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
     """The amount against the user's earlier ones, and what repeats among them."""
     name, window_ms, minor = window_name(chosen.profile_s), chosen.profile_s * _SECOND_MS, heads["amount_base_minor"]
     start, sums = timeline.window_start(window_ms, rows), running_sum(minor)
@@ -137,7 +156,7 @@ def _habits(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) ->
     }
 
 
-def _identities(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+def _identities(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
     """Distinct values per window, and values never seen within the horizon."""
     seen_from = timeline.window_start(chosen.horizon_s * _SECOND_MS, rows)
     ends = {window: timeline.window_end(window * _SECOND_MS) for window in {CITY_WINDOW_S, *chosen.distinct_windows_s}}
@@ -155,7 +174,7 @@ def _identities(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet
     return columns
 
 
-def _movement(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+def _movement(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
     """Time and way since the events before, as far as the horizon reaches."""
     seen_from = timeline.window_start(chosen.horizon_s * _SECOND_MS, rows)
     at_ms, latitude, longitude = timeline.at_ms, heads["latitude"], heads["longitude"]
@@ -172,7 +191,7 @@ def _movement(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) 
     }
 
 
-def _calendar(timeline: Timeline, heads: Heads, rows: Ints, chosen: FeatureSet) -> Columns:
+def _calendar(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
     return calendar.columns(heads["event_ms"][rows], heads["utc_offset_min"][rows])
 
 

@@ -65,7 +65,7 @@ class Timeline:
     def repeats(self, values: NDArray[np.uint64]) -> Repeats:
         """Link the events of each (user, value)."""
         n = len(values)
-        order = np.lexsort((values, self.user))
+        order = np.lexsort((_narrow(values), _narrow(self.user)))
         value, user = values[order], self.user[order]
         same = (value[1:] == value[:-1]) & (user[1:] == user[:-1])
         before, after = order[:-1][same], order[1:][same]
@@ -92,6 +92,11 @@ class Timeline:
         place[repeats.order] = np.arange(len(key))
         own = place[rows]
         return np.searchsorted(key, key[own] - window_ms, "right"), own + 1
+
+
+def _narrow(values: NDArray[Any]) -> NDArray[Any]:
+    """The same whole numbers in the smallest type: those of 16 bits are sorted by radix."""
+    return values.astype(np.min_scalar_type(values.max(initial=0)))
 
 
 def running_sum(values: Ints) -> Ints:

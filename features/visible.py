@@ -1,7 +1,7 @@
 """What an event may see: the first arrivals, no later than itself, of its user in ``(t - horizon, t]``.
 
 Where arrival order and time order agree, that is simply the stretch of the timeline before the event. Where they do
-not, or where one transaction id stands at several times, the event gets a timeline of its own:
+not, or where one transaction id stands at several times, the event gets a view of its own:
 
     event time   ---a------c------e--->        arrival: a, e, c
                     c arrived after e, so e sees {a, e}; a payment after e will see {a, c, e}
@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.event import Heads
-from features.timeline import Ints, Timeline
+from features.timeline import Ints, Timeline, running_sum
 
 Bools = NDArray[np.bool_]
-_CHUNK_EVENTS: Final = 2_000_000
+_CHUNK_EVENTS: Final = 500_000
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -71,7 +71,9 @@ def _suspects(user: Ints, ids: NDArray[np.uint64]) -> Ints:
 
 
 def _changes(*columns: NDArray[np.generic]) -> Bools:
-    return np.concatenate([[True], np.logical_or.reduce([column[1:] != column[:-1] for column in columns])])
+    changes = np.ones(len(columns[0]), bool)
+    changes[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return changes
 
 
 def _range_min(values: Ints, low: Ints, high: Ints) -> Ints:
@@ -88,32 +90,76 @@ def _range_min(values: Ints, low: Ints, high: Ints) -> Ints:
     return result
 
 
-def out_of_order(user: Ints, arrival: Ints) -> Bools:
+def sees_less(timeline: Timeline, arrival: Ints, reused: Bools, horizon_ms: int, rows: Ints) -> Bools:
+    """Rows that may not see everything before them: some of it arrived later, or stands there under one id twice."""
+    n_reused = running_sum(reused.astype(np.int64))
+    n_seen = n_reused[rows + 1] - n_reused[timeline.window_start(horizon_ms, rows)]
+    return _overtaking(timeline.user, arrival)[rows] | (n_seen > 1)
+
+
+def _overtaking(user: Ints, arrival: Ints) -> Bools:
     """Events, in timeline order, that come after one which arrived later than they did."""
     rank = np.empty(len(arrival), np.int64)
     rank[np.argsort(arrival)] = np.arange(len(arrival))
     latest = np.maximum.accumulate(user * len(arrival) + rank)
-    return np.concatenate([[False], (latest[:-1] > (user * len(arrival) + rank)[1:]) & (user[1:] == user[:-1])])[
-        : len(user)
-    ]
+    overtaking = np.zeros(len(arrival), bool)
+    overtaking[1:] = (latest[:-1] > (user * len(arrival) + rank)[1:]) & (user[1:] == user[:-1])
+    return overtaking
 
 
-def own_timelines(timeline: Timeline, heads: Heads, rows: Ints, horizon_ms: int) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """For the given rows, in chunks: ``(rows, owner, positions)`` of what each may see, itself being the last.
+class Views(NamedTuple):
+    """Timelines made to measure, stacked: ``owner`` numbers the one each of the ``positions`` in ``heads`` is in.
 
-    ``owner`` numbers the rows of the chunk from 0; ``positions`` point into ``heads``.
+    ``rows`` are the events they are for, and ``at`` is where each of those stands in ``positions``.
     """
-    start = timeline.window_start(horizon_ms, rows)
-    length = rows - start + 1
-    chunk = np.cumsum(length) // _CHUNK_EVENTS
+
+    rows: Ints
+    at: Ints
+    owner: Ints
+    positions: Ints
+
+
+def own_views(timeline: Timeline, heads: Heads, rows: Ints, reused: Bools, horizon_ms: int) -> Iterator[Views]:
+    """What each of the rows may see, in chunks. Rows of one run share a view, see ``_runs``."""
+    run = _runs(timeline, heads["arrival"], reused, horizon_ms)[rows]
+    rows, run = rows[np.argsort(run, kind="stable")], np.sort(run)
+    view = np.cumsum(np.diff(run, prepend=run[:1]) > 0)
+    first = np.searchsorted(view, np.arange(view[-1] + 1)) if len(view) else view
+    last = np.append(first[1:], len(rows)) - 1
+    start, stop = timeline.window_start(horizon_ms, rows[first]), rows[last] + 1
+    chunk = np.cumsum(stop - start) // _CHUNK_EVENTS
     for number in np.unique(chunk):
-        at = np.flatnonzero(chunk == number)
-        owner = np.repeat(np.arange(len(at)), length[at])
-        positions = np.arange(len(owner)) - np.repeat(np.cumsum(length[at]) - length[at], length[at]) + start[at][owner]
-        seen = heads["arrival"][positions] <= heads["arrival"][rows[at]][owner]
-        owner, positions = owner[seen], positions[seen]
-        first = _first_arrivals(owner, heads["transaction_id"][positions], heads["arrival"][positions])
-        yield rows[at], owner[first], positions[first]
+        low, high = np.searchsorted(chunk, [number, number + 1])
+        mine = (view >= low) & (view < high)
+        yield _stacked(heads, rows[mine], view[mine] - low, start[low:high], stop[low:high], reused)
+
+
+def _runs(timeline: Timeline, arrival: Ints, reused: Bools, horizon_ms: int) -> Ints:
+    """Number the stretches of arrivals in which time ascends too, and no reused id enters or leaves the horizon.
+
+    What arrives within a run comes later in time than all of the run before it, so one view serves them all: what had
+    arrived by the last of them, read up to each one's own position.
+    """
+    order = np.lexsort((arrival, timeline.user))
+    left = np.searchsorted(timeline.key[reused] + horizon_ms, timeline.key, "right")
+    fresh = _changes(timeline.user[order], (np.cumsum(reused) + left)[order])
+    fresh[1:] |= np.diff(order) < 0
+    run = np.empty(len(order), np.int64)
+    run[order] = np.cumsum(fresh)
+    return run
+
+
+def _stacked(heads: Heads, rows: Ints, view: Ints, start: Ints, stop: Ints, reused: Bools) -> Views:
+    """Views of the positions ``start .. stop - 1``, without what arrived after the last of them or repeats an id."""
+    length = stop - start
+    shift = np.cumsum(length) - length - start
+    owner = np.repeat(np.arange(len(length)), length)
+    positions = np.arange(len(owner)) - shift[owner]
+    arrivals = heads["arrival"][positions]
+    seen = arrivals <= heads["arrival"][stop - 1][owner]
+    twice = np.flatnonzero(seen & reused[positions])
+    seen[twice] = _first_arrivals(owner[twice], heads["transaction_id"][positions[twice]], arrivals[twice])
+    return Views(rows, (np.cumsum(seen) - 1)[rows + shift[view]], owner[seen], positions[seen])
 
 
 def _first_arrivals(owner: Ints, ids: NDArray[np.uint64], arrivals: Ints) -> Bools:
