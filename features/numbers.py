@@ -16,7 +16,7 @@ _NOT_FINITE: Final = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORE
 
 
 class Numbers(NamedTuple):
-    """``value`` is NaN where missing, of the wrong type or not finite."""
+    """``value`` is NaN where missing, of the wrong type or not finite (or finite, but beyond float64)."""
 
     value: NDArray[np.float64]
     wrong_type: NDArray[np.bool_]
@@ -25,13 +25,23 @@ class Numbers(NamedTuple):
 
 def read_numbers(values: tuple[Any, ...], *, texts_too: bool) -> Numbers:
     """Read numbers, and decimal numbers written as texts if ``texts_too``; a missing value is NaN and no fault."""
-    if set(map(type, values)) <= {float, int, NoneType}:  # a JSON number has no NaN, so neither fault can occur
+    if set(map(type, values)) <= {float, int, NoneType}:
         with suppress(OverflowError):
-            return Numbers(np.array(values, np.float64), np.zeros(len(values), bool), np.zeros(len(values), bool))
+            return _finite(np.array(values, np.float64), np.zeros(len(values), bool))
     column = np.fromiter((_number(value, texts_too) for value in values), np.float64, len(values))
-    missing = np.fromiter((value is None or value == "" for value in values), bool, len(values))
+    return _finite(column, np.isnan(column) & ~missing(values))
+
+
+def missing(values: tuple[Any, ...]) -> NDArray[np.bool_]:
+    """Which values are absent: null, or an empty text."""
+    if None in values or "" in values:
+        return np.fromiter((value is None or value == "" for value in values), bool, len(values))
+    return np.zeros(len(values), bool)
+
+
+def _finite(column: NDArray[np.float64], wrong_type: NDArray[np.bool_]) -> Numbers:
     infinite = np.isinf(column)
-    return Numbers(np.where(infinite, np.nan, column), np.isnan(column) & ~missing, infinite)
+    return Numbers(np.where(infinite, np.nan, column), wrong_type, infinite)
 
 
 def _number(value: object, texts_too: bool) -> float:
@@ -39,7 +49,9 @@ def _number(value: object, texts_too: bool) -> float:
     if type(value) is float:
         return value
     if type(value) is int:
-        return float(value) if abs(value) < 2**1000 else math.inf
+        with suppress(OverflowError):
+            return float(value)
+        return math.inf
     if texts_too and type(value) is str:
         if _DECIMAL.fullmatch(value):
             return float(value)

@@ -11,11 +11,9 @@ record alone (its event time against the time Kafka gave it), so a stream and a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import attrgetter
 from types import NoneType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,11 +21,12 @@ from numpy.typing import NDArray
 
 from features import event
 from features.clock import read_instants
+from features.decode import Values, decode
+from features.errors import RateTableError
 from features.money import RateTable
-from features.numbers import read_numbers
+from features.numbers import missing, read_numbers
 from features.transaction import (
     COORDINATES,
-    FIELDS,
     IDS,
     MAX_AMOUNT_MINOR,
     MAX_ID_CHARS,
@@ -55,13 +54,21 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Contract:
-    """What a record is judged by. Durations in seconds, sizes in bytes."""
+    """What a record is judged by, durations in seconds, sizes in bytes; raises RateTableError if it cannot be."""
 
     rates: RateTable
     default_currency: str = "USD"
     max_lateness_s: int = 3600
     max_skew_s: int = 300
     max_message_bytes: int = 65_536
+
+    def __post_init__(self) -> None:
+        """Refuse a default currency that would make every record without one a dead letter."""
+        if self.default_currency not in self.rates.rates:
+            raise RateTableError(
+                f"the default currency {self.default_currency!r} has no rate to {self.rates.base_currency}",
+                "add it to contract.rates_file or set contract.default_currency",
+            )
 
 
 class Parsed(NamedTuple):
@@ -71,23 +78,17 @@ class Parsed(NamedTuple):
     dead: pa.RecordBatch
 
 
-_Record = msgspec.defstruct("_Record", [(name, Any, None) for name in FIELDS])
-_decode = msgspec.json.Decoder(_Record).decode
-_fields = attrgetter(*FIELDS)
-_EMPTY: Final = _Record()
-
-
 @dataclass
 class _Batch:
     """The fields of a batch as columns, and what was found wrong so far: ``reason -> rows``."""
 
     n: int
-    columns: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    columns: dict[str, Values]
     faults: dict[str, Bools] = field(default_factory=dict)
 
     def blame(self, reason: str, rows: Bools) -> None:
         if rows.any():
-            self.faults[reason] = self.faults[reason] | rows if reason in self.faults else rows
+            self.faults[reason] = rows
 
     @property
     def good(self) -> Bools:
@@ -97,8 +98,8 @@ class _Batch:
 
 def parse(raw: pa.RecordBatch, contract: Contract) -> Parsed:
     """Split raw records (columns RAW_COLUMNS, ``timestamp`` being the record's own) into events and dead letters."""
-    batch = _Batch(raw.num_rows)
-    readable = _decode_all(batch, raw.column("value"), contract.max_message_bytes)
+    batch = _read(raw.column("value"), contract.max_message_bytes)
+    readable = batch.good
     heads = np.zeros(batch.n, event.HEAD)
     heads["ingest_ms"] = _record_ms(raw).to_numpy(zero_copy_only=False)
     heads["arrival"] = event.arrival(raw.column("partition").to_numpy(), raw.column("offset").to_numpy())
@@ -115,36 +116,14 @@ def _record_ms(raw: pa.RecordBatch) -> pa.Int64Array:
     return raw.column("timestamp").cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
 
 
-def _decode_all(batch: _Batch, values: pa.BinaryArray, max_bytes: int) -> Bools:
-    """Fill ``batch.columns``; returns the rows that are JSON objects of allowed size."""
-    too_large = pc.fill_null(pc.greater(pc.binary_length(values), max_bytes), False).to_numpy(zero_copy_only=False)
+def _read(values: pa.BinaryArray, max_bytes: int) -> _Batch:
+    too_large = _true(pc.greater(pc.binary_length(values), max_bytes))
+    decoded = decode(pc.if_else(pa.array(too_large), b"{}", pc.fill_null(values, b"")).to_pylist())
+    batch = _Batch(len(values), decoded.columns)
     batch.blame(Reason.TOO_LARGE, too_large)
-    payloads = pc.if_else(pa.array(too_large), b"{}", pc.fill_null(values, b"")).to_pylist()
-    try:
-        records = list(map(_decode, payloads))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        records = _decode_each(batch, payloads)
-    batch.columns = (
-        dict(zip(FIELDS, zip(*map(_fields, records), strict=True), strict=True))
-        if records
-        else dict.fromkeys(FIELDS, ())
-    )
-    return batch.good
-
-
-def _decode_each(batch: _Batch, payloads: list[bytes]) -> list[Any]:
-    records, faults = [], {Reason.NOT_JSON: np.zeros(batch.n, bool), Reason.NOT_AN_OBJECT: np.zeros(batch.n, bool)}
-    for row, payload in enumerate(payloads):
-        try:
-            records.append(_decode(payload))
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            # Every field is read as Any, so the only mismatch left to report is that of the record itself.
-            mismatch = isinstance(error, msgspec.ValidationError)
-            faults[Reason.NOT_AN_OBJECT if mismatch else Reason.NOT_JSON][row] = True
-            records.append(_EMPTY)
-    for reason, rows in faults.items():
-        batch.blame(reason, rows)
-    return records
+    batch.blame(Reason.NOT_JSON, decoded.not_json)
+    batch.blame(Reason.NOT_AN_OBJECT, decoded.not_an_object)
+    return batch
 
 
 def _texts(batch: _Batch, name: str) -> pa.StringArray:
@@ -163,17 +142,13 @@ def _texts(batch: _Batch, name: str) -> pa.StringArray:
 
 def _blame_missing(batch: _Batch, readable: Bools) -> None:
     for name in REQUIRED:
-        values = batch.columns[name]
-        if None in values or "" in values:
-            missing = np.fromiter((value is None or value == "" for value in values), bool, batch.n)
-            batch.blame(f"{Reason.MISSING_FIELD}:{name}", missing & readable)
+        batch.blame(f"{Reason.MISSING_FIELD}:{name}", missing(batch.columns[name]) & readable)
 
 
 def _read_times(batch: _Batch, heads: event.Heads, contract: Contract) -> None:
     (epoch_ms, offset_min, ok), wrong = read_instants(batch.columns["timestamp"])
-    present = np.fromiter(map(bool, batch.columns["timestamp"]), bool, batch.n) | ok
     batch.blame(f"{Reason.WRONG_TYPE}:timestamp", wrong)
-    batch.blame(Reason.BAD_TIMESTAMP, present & ~ok & ~wrong)
+    batch.blame(Reason.BAD_TIMESTAMP, ~ok & ~wrong & ~missing(batch.columns["timestamp"]))
     record_ms = heads["ingest_ms"]
     batch.blame(Reason.TOO_LATE, ok & (epoch_ms < record_ms - contract.max_lateness_s * 1000))
     batch.blame(Reason.IN_THE_FUTURE, ok & (epoch_ms > record_ms + contract.max_skew_s * 1000))
@@ -189,7 +164,7 @@ def _read_money(batch: _Batch, heads: event.Heads, currency: pa.StringArray, rat
     money = rates.convert(sane, currency, heads["event_ms"])
     too_big = (np.abs(amount) >= MAX_AMOUNT_MINOR) | (np.maximum(money.minor, money.base_minor) >= MAX_AMOUNT_MINOR)
     batch.blame(Reason.AMOUNT_OUT_OF_RANGE, too_big)
-    batch.blame(Reason.UNKNOWN_CURRENCY, ~money.known & _true(pc.is_valid(currency)))
+    batch.blame(Reason.UNKNOWN_CURRENCY, ~money.known)
     batch.blame(Reason.NO_RATE, money.known & ~money.rated)
     heads["amount_minor"], heads["amount_base_minor"], heads["exponent"] = money.minor, money.base_minor, money.exponent
 
