@@ -61,16 +61,12 @@ class RateTable:
             raise RateTableError(f"base currency {base_currency!r} is not an ISO 4217 code", "use a code such as USD")
         try:
             text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise RateTableError(
-                f"cannot read the rate table {path}: {error.strerror}", "set contract.rates_file"
-            ) from error
-        by_code: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for line, row in enumerate(csv.DictReader(r for r in text.splitlines() if not r.startswith("#")), 2):
-            code, day, rate = _rate_row(row, f"{path}, row {line}")
-            by_code[code].append((day, rate))
-        by_code[base_currency] = [(0, 1.0)]
-        columns = {code: _columns(sorted(rows)) for code, rows in by_code.items()}
+        except (OSError, UnicodeDecodeError) as error:
+            raise RateTableError(f"cannot read the rate table {path}: {error}", "set contract.rates_file") from error
+        by_code = _rates_by_code(text, path)
+        if set(by_code.get(base_currency, {}).values()) - {1.0}:
+            raise RateTableError(f"the rates in {path} are not to {base_currency}", "set contract.base_currency")
+        columns = {code: _columns(rates) for code, rates in {**by_code, base_currency: {0: 1.0}}.items()}
         return cls(base_currency, columns, hashlib.sha256(f"{base_currency}\n{text}".encode()).hexdigest()[:12])
 
     @property
@@ -79,21 +75,18 @@ class RateTable:
         return int(10 ** EXPONENT[self.base_currency])
 
     def convert(self, amount: NDArray[np.float64], currency: pa.StringArray, event_ms: NDArray[np.int64]) -> Money:
-        """Round amounts to whole minor units of their own currency, then of the base currency at the day's rate.
-
-        An amount with more digits than its currency has is rounded to the nearest minor unit, halves to even.
-        """
+        """Amounts to the nearest minor unit of their own currency, and then of the base currency at the day's rate."""
         coded = currency.dictionary_encode()
         index = coded.indices.to_numpy(zero_copy_only=False)
         exponent, rate = np.full(len(amount), -1, np.int64), np.zeros(len(amount))
         for number, code in enumerate(coded.dictionary.to_pylist()):
-            rows = np.flatnonzero(index == number)
-            exponent[rows] = EXPONENT.get(code, -1)
-            rate[rows] = self._rate(code, event_ms[rows])
-        known = exponent >= 0
-        minor = np.rint(np.where(known, amount, 0.0) * 10.0 ** np.maximum(exponent, 0))
-        base = np.rint(minor * rate * (self.base_unit / 10.0 ** np.maximum(exponent, 0)))
-        return Money(minor.astype(np.int64), base.astype(np.int64), np.maximum(exponent, 0), known, rate > 0)
+            if code in EXPONENT:
+                rows = np.flatnonzero(index == number)
+                exponent[rows], rate[rows] = EXPONENT[code], self._rate(code, event_ms[rows])
+        known, exponent = exponent >= 0, np.maximum(exponent, 0)
+        minor = np.rint(np.where(known, amount, 0.0) * 10.0**exponent)
+        base = np.rint(minor * rate * (self.base_unit / 10.0**exponent))
+        return Money(_whole(minor), _whole(base), exponent, known, rate > 0)
 
     def _rate(self, code: str, event_ms: NDArray[np.int64]) -> NDArray[np.float64] | float:
         if code not in self.rates:
@@ -102,8 +95,24 @@ class RateTable:
         return rates[np.maximum(np.searchsorted(days, event_ms // DAY_MS, "right") - 1, 0)]
 
 
-def _columns(rows: list[tuple[int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    return np.array([day for day, _ in rows], np.int64), np.array([rate for _, rate in rows])
+def _whole(minor: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.minimum(minor, 2.0**62).astype(np.int64)  # what is larger is refused anyway, but must not wrap around
+
+
+def _rates_by_code(text: str, path: Path) -> dict[str, dict[int, float]]:
+    """The rate of each currency by the day, counted from the epoch, that it holds from."""
+    by_code: dict[str, dict[int, float]] = defaultdict(dict)
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    for number, row in enumerate(rows, 1):
+        code, day, rate = _rate_row(row, f"{path}, row {number}")
+        if by_code[code].setdefault(day, rate) != rate:
+            raise RateTableError(f"{path}, row {number}: a second rate for {code} on one day", "keep one of them")
+    return by_code
+
+
+def _columns(rates: dict[int, float]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    days = sorted(rates)
+    return np.array(days, np.int64), np.array([rates[day] for day in days])
 
 
 def _rate_row(row: dict[str, str], where: str) -> tuple[str, int, float]:
