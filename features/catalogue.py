@@ -64,7 +64,7 @@ class FeatureSet:
 
     def __post_init__(self) -> None:
         """Build the list and refuse one that looks further back than the horizon."""
-        for windows in (self.windows_s, self.distinct_windows_s):
+        for windows in (self.windows_s, self.distinct_windows_s, (self.profile_s,)):
             if not windows or list(windows) != sorted(set(windows)) or windows[0] <= 0:
                 raise FeatureSetError(
                     f"windows {list(windows)} must be positive, ascending and distinct seconds", "order them"

@@ -2,8 +2,9 @@
 
     raw --with_events--> user_id, event --with_histories--> user_id, events --with_features--> one row a payment
 
-A history is Spark's own windowed ``collect_list``; for a horizon H and lookahead L, windows of 4H slide by 3H - L, so
-that every payment has exactly one window that reaches back H and ahead L of it, and there it is new:
+A history is Spark's own windowed ``collect_list``; for a horizon H and lookahead L, windows of 4H slide by 3H - L (for
+H < L: of H + 3L by 2L), so that every payment has exactly one window that reaches back H and ahead L of it, and there
+it is new:
 
     window k      [ . H . |------- new here -------| L ]
     window k+1                            [ . H . |------- new here -------| L ]
@@ -89,12 +90,12 @@ class History:
     @property
     def length_ms(self) -> int:
         """Length of a window."""
-        return 4 * self.horizon_ms
+        return self.horizon_ms + self.slide_ms + self.lookahead_ms
 
     @property
     def slide_ms(self) -> int:
         """Distance between windows, and the stretch of each in which events are new."""
-        return 3 * self.horizon_ms - self.lookahead_ms
+        return 3 * max(self.horizon_ms, self.lookahead_ms) - self.lookahead_ms
 
     @property
     def horizon_ms(self) -> int:
