@@ -85,6 +85,12 @@ def test_a_module_is_named_after_what_it_holds(file: Path) -> None:
     assert not VAGUE_NAMES & {part.removesuffix(".py") for part in file.relative_to(ROOT).parts}
 
 
+def test_every_module_of_jobs_stands_in_its_page() -> None:
+    page = (ROOT / "jobs" / "README.md").read_text(encoding="utf-8")
+    modules = {file.name for file in (ROOT / "jobs").glob("*.py") if not file.name.startswith(("cli_", "__"))}
+    assert {name for name in modules if f"`{name}`" not in page} == set()
+
+
 def test_every_setting_in_base_yaml_says_its_unit_and_reason() -> None:
     lines = (ROOT / "conf" / "base.yaml").read_text(encoding="utf-8").splitlines()
     keys_with_a_value = [line for line in lines if re.match(r"\s*[a-z_]+: +\S", line)]
