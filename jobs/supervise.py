@@ -54,12 +54,19 @@ def supervise(queries: Sequence[StreamingQuery], say: Say, stop: Event | None = 
 
 
 def end(queries: Sequence[StreamingQuery]) -> None:
-    """Let micro-batches that run come to their end, then stop the queries."""
+    """Stop each query as soon as the micro-batch that it runs has ended."""
     deadline = time.monotonic() + BATCH_PATIENCE_S
     for query in queries:
-        while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
-            time.sleep(0.05)
+        ended = _last_ended(query)
+        while (query.isActive and query.status["isTriggerActive"] and _last_ended(query) == ended
+               and time.monotonic() < deadline):
+            time.sleep(0.02)
         query.stop()
+
+
+def _last_ended(query: StreamingQuery) -> int | None:
+    progress = query.lastProgress
+    return progress["batchId"] if progress else None
 
 
 def raise_failure(queries: Sequence[StreamingQuery]) -> None:
@@ -79,14 +86,18 @@ def read_offsets(query: StreamingQuery, topic: str) -> dict[int, int]:
 
 def progress_line(progress: Mapping[str, Any]) -> str:
     """One micro-batch in words; behind are the offsets in the topic that are not read yet."""
-    behind = sum(_total(source["latestOffset"]) - _total(source["endOffset"]) for source in progress["sources"])
-    took_ms = progress["durationMs"]["triggerExecution"]
-    return (f"{progress['name']}: batch {progress['batchId']}, {progress['numInputRows']:,} rows in {took_ms:,} ms, "
-            f"{behind:,} behind")
+    behind = [_n_behind(source) for source in progress["sources"]]
+    lag = "done again" if None in behind else f"{sum(n for n in behind if n):,} behind"
+    rows, took_ms = progress["numInputRows"], progress["durationMs"]["triggerExecution"]
+    return f"{progress['name']}: batch {progress['batchId']}, {rows:,} rows in {took_ms:,} ms, {lag}"
 
 
-def _total(offsets: str) -> int:
-    return sum(offset for partitions in json.loads(offsets).values() for offset in partitions.values())
+def _n_behind(source: Mapping[str, str]) -> int | None:
+    """None for a micro-batch that was begun before a restart: Spark does not look for newer messages then."""
+    latest, end_ = (json.loads(source[key]) for key in ("latestOffset", "endOffset"))
+    if latest is None:
+        return None
+    return sum(latest[topic][partition] - offset for topic, ends in end_.items() for partition, offset in ends.items())
 
 
 def _tell(queries: Sequence[StreamingQuery], told: dict[str, int], say: Say) -> None:
