@@ -63,9 +63,8 @@ def hash_text(texts: pa.StringArray) -> NDArray[np.uint64]:
     """64-bit SipHash of each text, the same in every process; 0 where missing."""
     coded = texts.dictionary_encode()
     uniques = coded.dictionary.to_numpy(zero_copy_only=False)
-    hashes: NDArray[np.uint64] = np.append(
-        pd.util.hash_array(uniques, categorize=False) if len(uniques) else [], 0
-    ).astype(np.uint64)
+    hashes = np.zeros(len(uniques) + 1, np.uint64)
+    hashes[:-1] = pd.util.hash_array(uniques, categorize=False)
     index: NDArray[np.int64] = pc.fill_null(coded.indices, len(uniques)).to_numpy(zero_copy_only=False)
     return hashes[index]
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from features.event import HEAD, Heads, hash_text
 from features.money import RateTable
-from features.parse import RAW_COLUMNS, Contract
+from features.parse import RAW_COLUMNS, Contract, Parsed, parse
 from tests.features.oracle import Payment
 
 RATES = RateTable.load(Path(__file__).parents[2] / "conf" / "rates.csv", "USD")
@@ -41,6 +41,17 @@ def raw_batch(values: Iterable[bytes | None], record_ms: int = NOON_MS) -> pa.Re
 
 def encode(*records: Any) -> list[bytes]:
     return [msgspec.json.encode(record) for record in records]
+
+
+def parsed(*values: bytes | None, record_ms: int = NOON_MS, contract: Contract = CONTRACT) -> Parsed:
+    return parse(raw_batch(values, record_ms), contract)
+
+
+def reasons_for(value: bytes | None, record_ms: int = NOON_MS, contract: Contract = CONTRACT) -> list[str]:
+    """The reasons against a single record; none if it is an event."""
+    result = parsed(value, record_ms=record_ms, contract=contract)
+    assert result.events.num_rows + result.dead.num_rows == 1
+    return sum(result.dead.column("reasons").to_pylist(), [])
 
 
 def to_heads(payments: list[Payment]) -> tuple[np.ndarray, Heads]:
