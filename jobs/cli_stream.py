@@ -46,16 +46,16 @@ def maintain(
     chosen = _known(tables, MAINTAINED)
     from jobs import maintenance
     from jobs.session import spark_session
+    from jobs.tables import table_path
 
     settings = load_settings()
-    table_dir = settings.archive.table_dir
     with spark_session(settings, "maintain") as spark:
-        existing = maintenance.existing_tables(spark, table_dir, chosen)
-        for name in existing:
-            care = maintenance.maintain(spark, table_dir, name, vacuum_hours=vacuum_hours, dry_run=dry_run)
-            typer.echo(care.line(done=not dry_run))
-    for name in (name for name in chosen if name not in existing):
-        _say(f"{name}: not there yet")
+        for name in maintenance.existing_tables(spark, settings.archive.table_dir, chosen):
+            path = table_path(settings.archive.table_dir, name)
+            if dry_run:
+                typer.echo(f"{name}: {maintenance.survey(spark, path, vacuum_hours)}")
+            else:
+                typer.echo(f"{name}: {maintenance.maintain(spark, path, vacuum_hours):,} files compacted")
 
 
 def _known(names: list[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:

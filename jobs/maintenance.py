@@ -21,43 +21,53 @@ MIN_VACUUM_HOURS: Final = 168  # Delta's own limit: a query that started earlier
 
 
 @dataclass(frozen=True)
-class Care:
-    """What a table needs, or what was done to it. Unused files are of earlier versions, older than the limit."""
+class Need:
+    """What a table needs: days that lie in several files, and files that only versions older than the limit use."""
 
-    table: str
     n_days: int
     n_small_files: int
     n_unused_files: int
 
-    def line(self, *, done: bool) -> str:
-        would = "" if done else "would be "
-        return (f"{self.table}: {self.n_small_files:,} files of {self.n_days:,} days {would}compacted, "
-                f"{self.n_unused_files:,} unused files {would}removed")
+    def __str__(self) -> str:
+        return (f"{self.n_small_files:,} files of {self.n_days:,} days to compact, "
+                f"{self.n_unused_files:,} unused files to remove")
 
 
 def existing_tables(spark: SparkSession, table_dir: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if DeltaTable.isDeltaTable(spark, table_path(table_dir, name))]
 
 
-def maintain(spark: SparkSession, table_dir: str, name: str, *, vacuum_hours: int, dry_run: bool) -> Care:
-    """Compact the days of a table that are over, and remove files no version of the last `vacuum_hours` uses.
+def survey(spark: SparkSession, path: str, vacuum_hours: int) -> Need:
+    """Look and change nothing. Raises ConfigError when `vacuum_hours` is below Delta's own limit."""
+    _check_limit(vacuum_hours)
+    _list_in_few_tasks(spark)
+    scattered = scattered_days(DeltaTable.forPath(spark, path).toDF().inputFiles(), datetime.now(UTC).date())
+    unused = spark.sql(f"VACUUM delta.`{path}` RETAIN {vacuum_hours} HOURS DRY RUN").count()
+    return Need(len(scattered), sum(scattered.values()), unused)
 
-    Raises ConfigError when that limit is below Delta's own.
+
+def maintain(spark: SparkSession, path: str, vacuum_hours: int) -> int:
+    """Compact the days that are over, and remove files that no version of the last `vacuum_hours` uses.
+
+    Returns how many files were compacted. Raises ConfigError when the limit is below Delta's own.
     """
+    _check_limit(vacuum_hours)
+    _list_in_few_tasks(spark)
+    table = DeltaTable.forPath(spark, path)
+    done = table.optimize().where(f"{DATE} < '{datetime.now(UTC).date()}'").executeCompaction()
+    table.vacuum(vacuum_hours)
+    return int(done.select("metrics.numFilesRemoved").collect()[0][0])
+
+
+def _check_limit(vacuum_hours: int) -> None:
     if vacuum_hours < MIN_VACUUM_HOURS:
         raise ConfigError(f"--vacuum-hours is {vacuum_hours}: a query that is running may still read files that young",
                           f"take {MIN_VACUUM_HOURS} or more")
-    # vacuum lists files in as many tasks as this says: 10,000 by default, minutes for a small table
+
+
+def _list_in_few_tasks(spark: SparkSession) -> None:
+    """Vacuum lists folders in 10,000 tasks by default, which is minutes of nothing on one machine."""
     spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", spark.sparkContext.defaultParallelism)
-    path, today = table_path(table_dir, name), datetime.now(UTC).date()
-    table = DeltaTable.forPath(spark, path)
-    scattered = scattered_days(table.toDF().inputFiles(), today)
-    unused = spark.sql(f"VACUUM delta.`{path}` RETAIN {vacuum_hours} HOURS DRY RUN").count()
-    if not dry_run:
-        if scattered:
-            table.optimize().where(f"{DATE} < '{today}'").executeCompaction()
-        table.vacuum(vacuum_hours)
-    return Care(name, len(scattered), sum(scattered.values()), unused)
 
 
 def scattered_days(files: Iterable[str], today: date) -> dict[date, int]:

@@ -1,6 +1,7 @@
 """Care of the tables: days that are over compacted, the present one and young files left alone."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.errors import ConfigError
-from jobs.maintenance import Care, existing_tables, maintain, scattered_days
+from jobs.maintenance import Need, existing_tables, maintain, scattered_days, survey
 from jobs.tables import declared_tables, ensure_tables, table_path
 
 TODAY = date(2026, 3, 2)
@@ -27,19 +28,21 @@ def test_maintenance_compacts_what_is_over_and_changes_no_row(spark: SparkSessio
         rows = [("raw", 0, offset, datetime.now(UTC), None, None, day) for day in (today - timedelta(days=1), today)]
         spark.createDataFrame(rows, table.schema).coalesce(1).write.format("delta").mode("append").save(path)
     assert existing_tables(spark, str(tmp_path), ["raw", "dead"]) == ["raw"]
-    planned = maintain(spark, str(tmp_path), "raw", vacuum_hours=168, dry_run=True)
-    assert planned == Care("raw", n_days=1, n_small_files=3, n_unused_files=0)
+    assert survey(spark, path, vacuum_hours=168) == Need(n_days=1, n_small_files=3, n_unused_files=0)
     assert _n_files(spark, path) == 6
-    assert maintain(spark, str(tmp_path), "raw", vacuum_hours=168, dry_run=False) == planned
+    assert maintain(spark, path, vacuum_hours=168) == 3
     assert _n_files(spark, path) == 4
     assert [row[0] for row in spark.read.format("delta").load(path).select("offset").sort("offset").collect()] == [
         0, 0, 1, 1, 2, 2]
 
 
 @pytest.mark.spark
-def test_files_a_running_query_may_read_are_not_removed(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("act", [survey, maintain])
+def test_files_a_running_query_may_read_are_not_removed(
+    spark: SparkSession, act: Callable[[SparkSession, str, int], object]
+) -> None:
     with pytest.raises(ConfigError, match="--vacuum-hours is 24"):
-        maintain(spark, str(tmp_path), "raw", vacuum_hours=24, dry_run=False)
+        act(spark, "/nowhere", 24)
 
 
 def _n_files(spark: SparkSession, path: str) -> int:
