@@ -1,6 +1,7 @@
 """What leaves the score job: scored records, alerts and duplicates, as Kafka messages.
 
-One table of the README names every field; jobs/tables.py declares the same records as Delta tables.
+jobs/tables.py declares the same records as Delta tables. The records are written as SQL text: a column of the DataFrame
+API costs a call into the JVM for every name in it, and there are over a hundred, in every micro-batch.
 """
 
 from __future__ import annotations
@@ -8,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import DataFrame
 
 from features.catalogue import FeatureSet
 from features.transaction import COORDINATES, TEXTS, Reason
 from jobs.sections import Topics
 
-_JSON: Final = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"}
 _PAYMENT: Final = ("user_id", *TEXTS, "amount", "amount_base", *COORDINATES, "event_time", "ingest_time")
 _SCORES: Final = ("features", "member_scores", "risk_score", "risk_level", "recommendation", "reason_codes")
+_PLACE: Final = ("raw_partition", "raw_offset")
+_RFC3339: Final = "map('timestampFormat', \"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\")"
 
 
 def with_messages(decided: DataFrame, topics: Topics, chosen: FeatureSet, stamp: Mapping[str, Any]) -> DataFrame:
@@ -27,57 +28,51 @@ def with_messages(decided: DataFrame, topics: Topics, chosen: FeatureSet, stamp:
     for the whole batch: versions, query_id, batch_id.
     """
     scored = _scored(chosen, stamp)
-    alert = F.when(F.col("is_alert"), F.to_json(F.struct(*scored, *_alert_only(chosen)), _JSON))
-    duplicate = F.col("is_duplicate")
-    return decided.select(
-        F.when(duplicate, F.lit(topics.dead)).otherwise(F.lit(topics.scored)).alias("topic"),
-        F.when(duplicate, _dead_key(topics.raw)).otherwise(F.col("user_id")).cast("binary").alias("key"),
-        F.when(duplicate, _dead_letter(topics.raw))
-        .otherwise(F.to_json(F.struct(*scored), _JSON))
-        .cast("binary")
-        .alias("value"),
-        F.when(~duplicate, alert).cast("binary").alias("alert"),
+    alert = _json(scored | _alert_only(chosen))
+    dead_key = f"concat_ws(':', '{topics.raw}', raw_partition, raw_offset)"
+    return decided.selectExpr(
+        f"if(is_duplicate, '{topics.dead}', '{topics.scored}') AS topic",
+        f"binary(if(is_duplicate, {dead_key}, user_id)) AS key",
+        f"binary(if(is_duplicate, {_json(_dead_letter(topics.raw))}, {_json(scored)})) AS value",
+        f"binary(if(is_alert AND NOT is_duplicate, {alert}, NULL)) AS alert",
     )
 
 
-def _scored(chosen: FeatureSet, stamp: Mapping[str, Any]) -> list[Column]:
-    versions = F.struct(*[F.lit(value).alias(name) for name, value in stamp["versions"].items()])
-    return [
-        *(F.col(name) for name in _PAYMENT),
-        F.lit(chosen.base_currency).alias("base_currency"),
-        F.current_timestamp().alias("scored_time"),
-        *(F.col(name) for name in _SCORES),
-        versions.alias("versions"),
-        F.lit(stamp["query_id"]).alias("query_id"),
-        F.lit(stamp["batch_id"]).alias("batch_id"),
-        F.col("raw_partition"),
-        F.col("raw_offset"),
-    ]
+def _json(fields: Mapping[str, str]) -> str:
+    """SQL that writes an object of these fields, each given as SQL; a null field is left out."""
+    return f"to_json(struct({', '.join(f'{sql} AS {name}' for name, sql in fields.items())}), {_RFC3339})"
 
 
-def _alert_only(chosen: FeatureSet) -> list[Column]:
-    names = F.array(*(F.lit(name) for name in chosen.names))
-    return [
-        F.substring(F.sha2("transaction_id", 256), 1, 32).alias("alert_id"),
-        F.col("base_score"),
-        F.map_from_arrays(names, "contributions").alias("contributions"),
-        F.col("reasons"),
-    ]
+def _scored(chosen: FeatureSet, stamp: Mapping[str, Any]) -> dict[str, str]:
+    versions = ", ".join(f"'{version}' AS {name}" for name, version in stamp["versions"].items())
+    return {
+        **{name: name for name in _PAYMENT},
+        "base_currency": f"'{chosen.base_currency}'",
+        "scored_time": "current_timestamp()",
+        **{name: name for name in _SCORES},
+        "versions": f"struct({versions})",
+        "query_id": f"'{stamp['query_id']}'",
+        "batch_id": f"bigint({stamp['batch_id']})",
+        **{name: name for name in _PLACE},
+    }
 
 
-def _dead_key(raw_topic: str) -> Column:
-    return F.concat_ws(":", F.lit(raw_topic), "raw_partition", "raw_offset")
+def _alert_only(chosen: FeatureSet) -> dict[str, str]:
+    names = ", ".join(f"'{name}'" for name in chosen.names)
+    return {
+        "alert_id": "substring(sha2(transaction_id, 256), 1, 32)",
+        "base_score": "base_score",
+        "contributions": f"map_from_arrays(array({names}), contributions)",
+        "reasons": "reasons",
+    }
 
 
-def _dead_letter(raw_topic: str) -> Column:
+def _dead_letter(raw_topic: str) -> dict[str, str]:
     """A duplicate as a dead letter; its bytes stay where they are, in the raw table."""
-    return F.to_json(
-        F.struct(
-            F.lit(raw_topic).alias("topic"),
-            F.col("raw_partition").alias("partition"),
-            F.col("raw_offset").alias("offset"),
-            "ingest_time",
-            F.array(F.lit(Reason.DUPLICATE)).alias("reasons"),
-        ),
-        _JSON,
-    )
+    return {
+        "topic": f"'{raw_topic}'",
+        "partition": "raw_partition",
+        "offset": "raw_offset",
+        "ingest_time": "ingest_time",
+        "reasons": f"array('{Reason.DUPLICATE}')",
+    }
