@@ -29,9 +29,10 @@ def archive(
     from jobs.supervise import stop_signal, supervise
 
     settings = load_settings()
+    _say(f"archiving {', '.join(chosen)} in {settings.archive.table_dir}" + ("" if once else "; Ctrl-C stops it"))
     with spark_session(settings, "archive") as spark, stop_signal() as stop:
         supervise(start_archive(spark, settings, chosen, available_now=once), _say, stop)
-    typer.echo(f"archived: {', '.join(chosen)} in {settings.archive.table_dir}")
+    _say("stopped; what is archived so far stays, and the next start goes on from there")
 
 
 def maintain(
