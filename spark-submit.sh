@@ -68,13 +68,36 @@ submit=${SPARK_HOME:-$root/.venv}/bin/spark-submit
 
 cd "$root"
 tidewatch() { "$python" -m jobs.cli "$@"; }
-conf_dir=$(tidewatch config get conf_dir)
-memory=$(tidewatch config get spark.driver_memory)
-[ -n "$master" ] || master=$(tidewatch config get spark.master)
+values=$(tidewatch config get conf_dir spark.driver_memory spark.master)
+{ read -r conf_dir; read -r memory; read -r own_master; } <<< "$values"
+master=${master:-$own_master}
 [ "$master" != null ] || die "no master is set" "give --master URL"
 jars=$(tidewatch jars spark)
 
-ship() {  # ARCHIVE FOLDER NAME...: zip what is in FOLDER, and put it in place as a whole
-  [ -z "$dry_run" ] || return 0
-  (cd "$2" && shift 2 && mkdir -p "$root/var/submit" && "$python" -m zipfile -c "$1.$$" "${@:2}" && mv "$1.$$" "$1")
+packages=$root/var/submit/packages.zip
+settings=$root/var/submit/conf.zip
+ship() {  # ARCHIVE FOLDER NAME...: zip what FOLDER holds under these names, and put the archive in place as a whole
+  local archive=$1 folder=$2
+  shift 2
+  mkdir -p "$(dirname "$archive")"
+  (cd "$folder" && "$python" -m zipfile -c "$archive.$$" "$@") && mv "$archive.$$" "$archive"
 }
+if [ -z "$dry_run" ]; then
+  ship "$packages" "$root" features models jobs
+  ship "$settings" "$conf_dir" .
+fi
+
+options+=(--name "tidewatch-$1" --master "$master" --deploy-mode "$deploy_mode" --driver-memory "$memory"
+  --jars "$jars" --py-files "$packages")
+[ "$deploy_mode" = client ] || options+=(--archives "$settings#conf")
+case $master in
+  local*)
+    export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$python}
+    options+=(--driver-java-options "-Dlog4j2.configurationFile=$conf_dir/log4j2.properties") ;;
+esac
+
+if [ -n "$dry_run" ]; then
+  printf '%s\n' "$submit" "${options[@]}" "$root/jobs/cli.py" "$@"
+else
+  exec "$submit" "${options[@]}" "$root/jobs/cli.py" "$@"
+fi
