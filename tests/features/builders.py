@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,15 @@ def txn(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in record.items() if value is not None}
 
 
-def raw_batch(values: Iterable[bytes | None], record_ms: int = NOON_MS) -> pa.RecordBatch:
+def raw_batch(values: Iterable[bytes | None], record_ms: int | Sequence[int] = NOON_MS) -> pa.RecordBatch:
+    """Records as Kafka holds them, all in one partition; the time of each, or of all."""
     values = list(values)
     n = len(values)
     columns = [
         pa.array(["raw"] * n, pa.string()),
         pa.array(np.zeros(n, np.int32)),
         pa.array(np.arange(n, dtype=np.int64)),
-        pa.array([record_ms] * n, pa.timestamp("ms", "UTC")).cast(pa.timestamp("us", "UTC")),
+        pa.array(np.broadcast_to(record_ms, n), pa.timestamp("ms", "UTC")).cast(pa.timestamp("us", "UTC")),
         pa.array(values, pa.binary()),
     ]
     return pa.RecordBatch.from_arrays(columns, names=list(RAW_COLUMNS))
