@@ -7,23 +7,32 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from importlib import import_module, metadata
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from features.errors import FeatureError
+from jobs import (
+    cli_backfill,
+    cli_config,
+    cli_dead,
+    cli_model,
+    cli_score,
+    cli_services,
+    cli_simulate,
+    cli_stream,
+)
 from jobs.errors import EXIT_BUG, EXIT_INTERRUPTED, ConfigError, TidewatchError
 from models.errors import ModelError
 
 PANELS = {
-    "Services on this machine": ["cli_services"],
-    "Payments in": ["cli_simulate"],
-    "Streaming jobs": ["cli_score", "cli_stream", "cli_dead"],
-    "Past payments and models": ["cli_backfill", "cli_history", "cli_model"],
-    "Set-up": ["cli_config"],
+    "Services on this machine": (cli_services,),
+    "Payments in": (cli_simulate,),
+    "Streaming jobs": (cli_score, cli_stream, cli_dead),
+    "Past payments and models": (cli_backfill, cli_model),
+    "Set-up": (cli_config,),
 }
 EXIT_CODES = ("Exit codes: 0 done; 1 the answer is no (a check failed); 2 wrong use of the command line; 3 settings; "
               "4 the machine lacks something; 5 a service; 6 a model or the registry; 7 a checkpoint; 8 data; "
@@ -31,9 +40,9 @@ EXIT_CODES = ("Exit codes: 0 done; 1 the answer is no (a check failed); 2 wrong 
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, epilog=EXIT_CODES)
 for panel, groups in PANELS.items():
-    for group in filter(lambda name: find_spec(f"jobs.{name}"), groups):
+    for group in groups:
         known = [*app.registered_commands, *app.registered_groups]
-        import_module(f"jobs.{group}").register(app)
+        group.register(app)
         for added in [*app.registered_commands, *app.registered_groups]:
             if added not in known:
                 added.rich_help_panel = panel
