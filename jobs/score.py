@@ -84,7 +84,7 @@ class ScoreBatch:
     """What is done with one micro-batch: its new payments scored, then alerts, then everything else."""
 
     def __init__(self, spark: SparkSession, settings: Settings, checkpoint: Checkpoint, tally: Tally, say: Say) -> None:
-        self._settings, self._checkpoint, self._tally = settings, checkpoint, tally
+        self._settings, self._checkpoint, self._tally, self._say = settings, checkpoint, tally, say
         self._features: FeatureSet = pipeline.feature_set(settings)
         self._contract: Contract = pipeline.contract(settings)
         self._policy: Policy = pipeline.policy(settings)
@@ -106,11 +106,18 @@ class ScoreBatch:
         )
         try:
             alerts = messages.where("alert IS NOT NULL").select("key", "alert").collect()
-            _check_complete(self._tally.take(), batch_id, self._checkpoint.folder)
+            counts = self._tally.take()
+            _check_complete(counts, batch_id, self._checkpoint.folder)
             self._alerts.send(batch_id, [(bytes(row.key), bytes(row.alert)) for row in alerts])
             self._write(messages)
+            self._tell_refused(counts, batch_id)
         finally:
             messages.unpersist()
+
+    def _tell_refused(self, counts: Counter[str], batch_id: int) -> None:
+        refused = sorted((reason, n) for reason, n in counts.items() if reason not in (EVENTS, NEW))
+        if refused:
+            self._say(f"{QUERY}: batch {batch_id} refused {', '.join(f'{n:,} {reason}' for reason, n in refused)}")
 
     def close(self) -> None:
         """Give the connection back, if one was made."""

@@ -89,7 +89,17 @@ def progress_line(progress: Mapping[str, Any]) -> str:
     behind = [_n_behind(source) for source in progress["sources"]]
     lag = "done again" if None in behind else f"{sum(n for n in behind if n):,} behind"
     rows, took_ms = progress["numInputRows"], progress["durationMs"]["triggerExecution"]
-    return f"{progress['name']}: batch {progress['batchId']}, {rows:,} rows in {took_ms:,} ms, {lag}"
+    return f"{progress['name']}: batch {progress['batchId']}, {rows:,} rows in {took_ms:,} ms, {lag}{_state(progress)}"
+
+
+def _state(progress: Mapping[str, Any]) -> str:
+    """How much a stateful query remembers and how far it has forgotten; nothing for one without state."""
+    operators = progress.get("stateOperators") or []
+    if not operators:
+        return ""
+    changed, n_bytes = (sum(operator[key] for operator in operators) for key in ("numRowsUpdated", "memoryUsedBytes"))
+    watermark = progress.get("eventTime", {}).get("watermark", "none yet")
+    return f"; state {n_bytes / 2**20:,.0f} MB in memory, {changed:,} histories changed, watermark {watermark}"
 
 
 def _n_behind(source: Mapping[str, str]) -> int | None:

@@ -57,6 +57,14 @@ def test_progress_counts_offsets_not_read_yet(latest: str, lag: str) -> None:
     assert progress_line(progress) == f"archive/raw: batch 3, 1,200 rows in 850 ms, {lag}"
 
 
+def test_progress_of_a_query_with_state_says_how_much_it_holds_and_the_watermark() -> None:
+    progress = {"name": "score", "batchId": 3, "numInputRows": 5, "durationMs": {"triggerExecution": 850}, "sources": [],
+                "stateOperators": [{"numRowsUpdated": 1200, "memoryUsedBytes": 3 * 2**20}],
+                "eventTime": {"watermark": "2026-01-01T00:00:00.000Z"}}
+    assert progress_line(progress).endswith(
+        "0 behind; state 3 MB in memory, 1,200 histories changed, watermark 2026-01-01T00:00:00.000Z")
+
+
 def test_sigterm_asks_for_an_end_once_and_is_given_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with stop_signal() as stop:
