@@ -139,7 +139,7 @@ def _amount_specs(money: str, profile_s: int) -> list[FeatureSpec]:
         FeatureSpec(
             f"amount_ratio_{window}",
             "times the mean of the earlier payments",
-            f"no earlier payment in {words}",
+            f"no earlier payment above 0 in {words}",
             profile_s,
             f"amount is {{:.1f}} times this user's mean of {words}",
         ),
