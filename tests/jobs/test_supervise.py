@@ -58,7 +58,8 @@ def test_progress_counts_offsets_not_read_yet(latest: str, lag: str) -> None:
 
 
 def test_progress_of_a_query_with_state_says_how_much_it_holds_and_the_watermark() -> None:
-    progress = {"name": "score", "batchId": 3, "numInputRows": 5, "durationMs": {"triggerExecution": 850}, "sources": [],
+    progress = {"name": "score", "batchId": 3, "numInputRows": 5, "durationMs": {"triggerExecution": 850},
+                "sources": [],
                 "stateOperators": [{"numRowsUpdated": 1200, "memoryUsedBytes": 3 * 2**20}],
                 "eventTime": {"watermark": "2026-01-01T00:00:00.000Z"}}
     assert progress_line(progress).endswith(
