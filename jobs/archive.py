@@ -26,7 +26,7 @@ from jobs.table_names import ARCHIVED
 from jobs.table_rows import raw_rows, record_rows
 from jobs.tables import DATE, Table, declared_tables, ensure_tables, table_path
 
-N_ATTEMPTS: Final = 5  # against OPTIMIZE, which may replace a file while it is being compared with
+N_ATTEMPTS: Final = 10  # against OPTIMIZE, which may replace files of the same days meanwhile
 
 
 def start_archive(
