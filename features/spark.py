@@ -107,6 +107,11 @@ class History:
         """The lookahead in milliseconds."""
         return int(self.lookahead.total_seconds()) * _MS
 
+    def at_home(self, window_start: NDArray[np.int64], event_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which events are new in the windows that start then: each event in one window, and in no other."""
+        since = event_ms - window_start - self.horizon_ms
+        return (since >= 0) & (since < self.slide_ms)
+
 
 def with_events(raw: DataFrame, contract: Contract, on_parsed: OnParsed | None = None) -> DataFrame:
     """Parse raw records (columns topic, partition, offset, timestamp, value) to ``user_id, event_time, event``.
@@ -168,25 +173,16 @@ def _compute_batches(
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         lists = batch.column("events")
-        events, user = lists.flatten(), _list_numbers(lists)
+        events, user = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
         heads = event.unpack_heads(events)
-        born = batch.column("window_start").to_numpy(zero_copy_only=False)[user] + history.horizon_ms
-        here = (heads["event_ms"] >= born) & (heads["event_ms"] < born + history.slide_ms)
-        found = compute(user, heads, here & is_new(heads), chosen, history.lookahead_ms)
+        window_start = batch.column("window_start").to_numpy()[user]
+        new = history.at_home(window_start, heads["event_ms"]) & is_new(heads)
+        found = compute(user, heads, new, chosen, history.lookahead_ms)
         if on_features is not None:
             on_features(found)
         at = np.concatenate([found.rows, found.duplicates])
-        blank = np.full((len(found.duplicates), len(chosen.names)), np.nan)
-        fields = _payment_fields(
-            batch.column("user_id").take(pa.array(user[at])), heads[at], events.take(pa.array(at)), chosen
-        )
-        repeated = pa.array(np.arange(len(at)) >= len(found.rows))
-        yield _batch_of(fields, repeated, np.concatenate([found.matrix, blank]), chosen)
-
-
-def _list_numbers(lists: pa.ListArray) -> NDArray[np.int64]:
-    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-    return np.repeat(np.arange(len(lists)), lengths)
+        user_id = batch.column("user_id").take(pa.array(user[at]))
+        yield _batch_of(_payment_fields(user_id, heads[at], events.take(pa.array(at)), chosen), found, chosen)
 
 
 def _payment_fields(user_id: pa.Array, heads: Heads, events: pa.Array, chosen: FeatureSet) -> dict[str, pa.Array]:
@@ -209,9 +205,10 @@ def _payment_fields(user_id: pa.Array, heads: Heads, events: pa.Array, chosen: F
     }
 
 
-def _batch_of(
-    fields: dict[str, pa.Array], repeated: pa.Array, matrix: NDArray[np.float64], chosen: FeatureSet
-) -> pa.RecordBatch:
-    columns = [pa.array(np.ascontiguousarray(matrix[:, at]), from_pandas=True) for at in range(len(chosen.names))]
+def _batch_of(fields: dict[str, pa.Array], found: Features, chosen: FeatureSet) -> pa.RecordBatch:
+    """Payments, then duplicates, which have no features."""
+    blank = np.full((len(found.duplicates), len(chosen.names)), np.nan)
+    columns = [pa.array(column, from_pandas=True) for column in np.concatenate([found.matrix, blank]).T.copy()]
     features = pa.StructArray.from_arrays(columns, names=list(chosen.names))
-    return pa.RecordBatch.from_pydict({**fields, "is_duplicate": repeated, "features": features})
+    is_duplicate = pa.array(np.arange(len(found.matrix) + len(blank)) >= len(found.matrix))
+    return pa.RecordBatch.from_pydict({**fields, "is_duplicate": is_duplicate, "features": features})

@@ -180,6 +180,13 @@ def test_a_base_currency_without_cents_gives_whole_units() -> None:
     assert (value_of("amount_base", row), value_of("sum_amount_1m", row)) == (1_500, 1_500)
 
 
+def test_one_earlier_payment_gives_no_standard_deviation_whatever_the_amounts() -> None:
+    amounts = np.random.default_rng(1).integers(2**30, 2**45, 600)
+    payments = [Payment(f"t{i}", f"u{i // 2}", i, NOON_MS + i, int(cents)) for i, cents in enumerate(amounts)]
+    rows, _ = kernel_rows(payments)
+    assert np.isnan([value_of("amount_zscore_24h", rows[at]) for at in range(600)]).all()
+
+
 def test_sums_stay_exact_for_the_largest_amounts() -> None:
     largest = 2**45 - 1
     payments = [Payment(f"t{i}", "u", i, NOON_MS + i, largest) for i in range(1000)]
