@@ -4,11 +4,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from jobs import errors
+import jobs.errors
+import models.errors
 from jobs.errors import CheckpointError, ServiceError, TidewatchError
+from models.errors import ModelError
 
 # Ours, thrown in a worker or a micro-batch: Spark hands on its text only.
-OWN: Final = re.compile(rf"{re.escape(errors.__name__)}\.(\w+): (.+)\n  fix: (.+)")
+OWN: Final = re.compile(r"\b(jobs|models)\.errors\.(\w+): (.+)\n  fix: (.+)")
+KNOWN: Final = {"jobs": jobs.errors, "models": models.errors}
 SQLSTATE: Final = re.compile(r" SQLSTATE: \w+$")
 
 LOST: Final = "Some data may have been lost"  # Spark's words when offsets of its checkpoint are not in the topic
@@ -48,8 +51,8 @@ def explained(query: str, failure: Exception) -> Exception:
     return failure
 
 
-def _own_error(kind: str, message: str, fix: str) -> TidewatchError:
-    known = getattr(errors, kind, TidewatchError)
+def _own_error(package: str, kind: str, message: str, fix: str) -> TidewatchError | ModelError:
+    known: type[TidewatchError | ModelError] = getattr(KNOWN[package], kind, TidewatchError)
     return known(message, SQLSTATE.sub("", fix))
 
 

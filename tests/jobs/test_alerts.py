@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.alerts import AlertProducer
-from jobs.errors import CheckpointError
+from jobs.errors import CheckpointError, ServiceError
 from jobs.settings import Settings
 from tests.jobs import road
 
@@ -47,16 +47,29 @@ def test_a_transaction_that_was_left_open_is_never_seen(own: Settings) -> None:
     successor = AlertProducer(own.kafka, "query")
     assert successor.send(0, alerts(1))
     successor.close()
+    killed._producer.close(timeout=0)
     assert seen(own) == [1]
 
 
 def test_an_alert_that_cannot_be_sent_takes_its_whole_batch_back(own: Settings) -> None:
     producer = AlertProducer(own.kafka, "query")
-    with pytest.raises(Exception, match="(?i)message"):
+    with pytest.raises(ServiceError, match="MessageSizeTooLarge"):
         producer.send(0, [*alerts(1), (b"user", b"x" * 3_000_000)])
     assert producer.send(0, alerts(1, 2))
     producer.close()
     assert seen(own) == [1, 2]
+
+
+def test_a_second_job_on_the_same_query_ends_the_first(own: Settings) -> None:
+    first = AlertProducer(own.kafka, "query")
+    second = AlertProducer(own.kafka, "query")
+    with pytest.raises(CheckpointError, match="taken over") as caught:
+        first.send(0, alerts(1))
+    assert "one score job per checkpoint" in caught.value.fix
+    assert second.send(0, alerts(1))
+    first.close()
+    second.close()
+    assert seen(own) == [1]
 
 
 def test_each_query_has_its_own_count(own: Settings) -> None:

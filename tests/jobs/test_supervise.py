@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from jobs.errors import CheckpointError, ContractError, ServiceError, TidewatchError
 from jobs.stream_failure import explained, own_error_text
 from jobs.supervise import BATCH_PATIENCE_S, progress_line, stop_signal, supervise
+from models.errors import BundleRefused
 
 LOST = """Some data may have been lost because they are not available in Kafka any more;
 either the data was aged out by Kafka or the topic may have been deleted before all the data in the
@@ -43,6 +44,12 @@ def test_an_error_of_ours_comes_through_spark_whole() -> None:
     text = own_error_text(ContractError("raw:0:7 is bad", "mend it"))
     error = explained("archive/raw", RuntimeError(f"[USER_RAISED_EXCEPTION] {text} SQLSTATE: P0001\n at x"))
     assert (type(error), error.message, error.fix) == (ContractError, "raw:0:7 is bad", "mend it")
+
+
+def test_an_error_of_a_model_comes_through_as_well() -> None:
+    text = "Traceback\nmodels.errors.BundleRefused: version 3 is gone\n  fix: train again"
+    error = explained("score", RuntimeError(text))
+    assert (type(error), error.message, error.fix) == (BundleRefused, "version 3 is gone", "train again")
 
 
 def test_an_unknown_failure_is_left_as_it_is() -> None:
