@@ -60,7 +60,8 @@ def _scored(chosen: FeatureSet, stamp: Mapping[str, Any]) -> dict[str, str]:
 def _alert_only(chosen: FeatureSet) -> dict[str, str]:
     names = ", ".join(f"'{name}'" for name in chosen.names)
     return {
-        "alert_id": "substring(sha2(transaction_id, 256), 1, 32)",
+        # of both, since a transaction id is unique for its user only
+        "alert_id": "substring(sha2(concat_ws(':', user_id, transaction_id), 256), 1, 32)",
         "base_score": "base_score",
         "contributions": f"map_from_arrays(array({names}), contributions)",
         "reasons": "reasons",
