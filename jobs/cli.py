@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from features.errors import FeatureError
 from jobs import (
     cli_backfill,
     cli_config,
@@ -24,8 +23,7 @@ from jobs import (
     cli_simulate,
     cli_stream,
 )
-from jobs.errors import EXIT_BUG, EXIT_INTERRUPTED, ConfigError, TidewatchError
-from models.errors import ModelError
+from jobs.errors import EXIT_BUG, EXIT_INTERRUPTED, TidewatchError
 
 PANELS = {
     "Services on this machine": (cli_services,),
@@ -52,9 +50,9 @@ def main() -> None:
     """Run a command; end the process with its exit code."""
     try:
         app()
-    except (TidewatchError, FeatureError, ModelError) as error:
+    except TidewatchError as error:
         sys.stderr.write(f"error: {error.message}\n  fix: {error.fix}\n")
-        sys.exit(getattr(error, "exit_code", ConfigError.exit_code))
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except Exception:

@@ -23,25 +23,10 @@ A bad row is never an error: it is a dead letter.
 """
 from __future__ import annotations
 
+from features.errors import TidewatchError
+
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
-
-
-class TidewatchError(Exception):
-    """What was wrong, with the value, and `fix`: the next step a reader can take."""
-
-    exit_code = 1
-
-    def __init__(self, message: str, fix: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
-
-    def __str__(self) -> str:
-        return f"{self.message}\n  fix: {self.fix}"
-
-    def __reduce__(self) -> tuple[type[TidewatchError], tuple[str, str]]:
-        return type(self), (self.message, self.fix)
 
 
 class CheckFailed(TidewatchError):

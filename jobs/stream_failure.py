@@ -7,7 +7,6 @@ from typing import Final
 import jobs.errors
 import models.errors
 from jobs.errors import CheckpointError, ServiceError, TidewatchError
-from models.errors import ModelError
 
 # Ours, thrown in a worker or a micro-batch: Spark hands on its text only.
 OWN: Final = re.compile(r"\b(jobs|models)\.errors\.(\w+): (.+)\n  fix: (.+)")
@@ -51,8 +50,8 @@ def explained(query: str, failure: Exception) -> Exception:
     return failure
 
 
-def _own_error(package: str, kind: str, message: str, fix: str) -> TidewatchError | ModelError:
-    known: type[TidewatchError | ModelError] = getattr(KNOWN[package], kind, TidewatchError)
+def _own_error(package: str, kind: str, message: str, fix: str) -> TidewatchError:
+    known: type[TidewatchError] = getattr(KNOWN[package], kind, TidewatchError)
     return known(message, SQLSTATE.sub("", fix))
 
 

@@ -11,22 +11,13 @@
 
 from __future__ import annotations
 
+from features.errors import TidewatchError
 
-class ModelError(Exception):
-    """What was wrong, with the value, and in ``fix`` the next step a reader can take."""
+
+class ModelError(TidewatchError):
+    """A model, a bundle or a registry that cannot be worked with."""
 
     exit_code = 6
-
-    def __init__(self, message: str, fix: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
-
-    def __str__(self) -> str:
-        return f"{self.message}\n  fix: {self.fix}"
-
-    def __reduce__(self) -> tuple[type[ModelError], tuple[str, str]]:
-        return type(self), (self.message, self.fix)
 
 
 class NotTrainable(ModelError):

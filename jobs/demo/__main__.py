@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from features.errors import FeatureError
 from jobs.demo.story import run
 from jobs.errors import TidewatchError
 from jobs.settings import load_settings
-from models.errors import ModelError
 
 
 def main() -> int:
@@ -18,9 +16,9 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the broker and both streaming jobs running")
     try:
         run(load_settings(), keep=parser.parse_args().keep)
-    except (TidewatchError, FeatureError, ModelError) as error:
+    except TidewatchError as error:
         sys.stderr.write(f"error: {error.message}\n  fix: {error.fix}\n")
-        return int(getattr(error, "exit_code", 1))
+        return error.exit_code
     except KeyboardInterrupt:
         return 130
     return 0
