@@ -173,6 +173,17 @@ def test_a_lonely_payment_has_no_past_and_says_so_with_nan_not_with_zero() -> No
     assert value_of("history_s", rows[0]) == 0
 
 
+def test_amounts_are_compared_in_the_base_currency() -> None:
+    user, heads = to_heads([Payment(f"t{i}", "u", i, NOON_MS + i, 100, merchant_category="5411") for i in range(4)])
+    heads["amount_minor"], heads["exponent"] = [1_000, 1_000, 5, 7], [2, 0, 2, 3]
+    heads["amount_base_minor"] = [1_000, 650, 650, 2_600]
+    matrix = compute(user, heads, np.ones(4, bool), FEATURES).matrix
+    assert value_of("amount_base", matrix[1]) == 6.5
+    assert value_of("sum_amount_1m", matrix[1]) == value_of("sum_amount_same_category_24h", matrix[1]) == 16.5
+    assert value_of("count_same_amount_24h", matrix[2]) == 1
+    assert value_of("amount_ratio_24h", matrix[3]) == pytest.approx(26.0 / ((10 + 6.5 + 6.5) / 3))
+
+
 def test_a_base_currency_without_cents_gives_whole_units() -> None:
     yen = FeatureSet(base_currency="JPY")
     user, heads = to_heads([Payment("a", "u", 0, NOON_MS, 1_500)])

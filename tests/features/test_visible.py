@@ -50,6 +50,8 @@ PICTURES: list[tuple[str, list[int | None]]] = [
     ("A1a0b2", [1, None, 2]),
     ("b3A1a0c2", [1, None, 2, 1]),
     ("A1b2a0c3", [1, None, 2, 3]),  # for b, who is before the first, only the second has happened
+    ("a0A1d2D3b4.c5", [1, None, 2, None, 3, 4]),  # c no longer sees the first a, and so the second
+    ("a0A1d2D3b4c5", [1, None, 2, None, 3, 4]),  # likewise on the edge of the horizon
     # others between them
     ("a0b1A2c3", [1, 2, None, 3]),
     ("a0A2b1c3", [1, 2, None, 3]),
