@@ -27,10 +27,14 @@ def score(
     from jobs.supervise import stop_signal, supervise
 
     settings = load_settings()
-    spark = spark_session(settings, "score")
-    with stop_signal() as stop, scoring(spark, settings, _say, available_now=once) as query:
+    _say(f"scoring {settings.kafka.topics.raw}" + ("" if once else "; Ctrl-C stops it"))
+    with (
+        spark_session(settings, "score") as spark,
+        stop_signal() as stop,
+        scoring(spark, settings, _say, available_now=once) as query,
+    ):
         supervise([query], _say, stop)
-    typer.echo(f"scored: up to the end of {settings.kafka.topics.raw}" if once else "stopped")
+    _say("scored all there was" if once and not stop.is_set() else "stopped; the next start goes on from there")
 
 
 def _say(line: str) -> None:

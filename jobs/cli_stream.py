@@ -32,7 +32,7 @@ def archive(
     _say(f"archiving {', '.join(chosen)} in {settings.archive.table_dir}" + ("" if once else "; Ctrl-C stops it"))
     with spark_session(settings, "archive") as spark, stop_signal() as stop:
         supervise(start_archive(spark, settings, chosen, available_now=once), _say, stop)
-    _say("stopped; what is archived so far stays, and the next start goes on from there")
+    _say("archived all there was" if once and not stop.is_set() else "stopped; the next start goes on from there")
 
 
 def maintain(
