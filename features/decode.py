@@ -16,7 +16,6 @@ Values = tuple[Any, ...]
 _Record = msgspec.defstruct("_Record", [(name, Any, None) for name in FIELDS])
 _decode = msgspec.json.Decoder(_Record).decode
 _decode_huge = msgspec.json.Decoder(_Record, float_hook=float).decode  # slower, but takes 1e400, as infinite
-_fields = attrgetter(*FIELDS)
 _BLANK: Final = _Record()
 _UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
@@ -63,6 +62,4 @@ def _decode_again(payload: bytes) -> Any:
 
 
 def _columns(records: list[Any]) -> dict[str, Values]:
-    if not records:
-        return dict.fromkeys(FIELDS, ())
-    return dict(zip(FIELDS, zip(*map(_fields, records), strict=True), strict=True))
+    return {name: tuple(map(attrgetter(name), records)) for name in FIELDS}
