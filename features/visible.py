@@ -123,8 +123,8 @@ def own_views(timeline: Timeline, heads: Heads, rows: Ints, reused: Bools, horiz
     """What each of the rows may see, in chunks. Rows of one run share a view, see ``_runs``."""
     run = _runs(timeline, heads["arrival"], reused, horizon_ms)[rows]
     rows, run = rows[np.argsort(run, kind="stable")], np.sort(run)
-    view = np.cumsum(np.diff(run, prepend=run[:1]) > 0)
-    first = np.searchsorted(view, np.arange(view[-1] + 1)) if len(view) else view
+    fresh = np.diff(run, prepend=0) > 0
+    view, first = np.cumsum(fresh) - 1, np.flatnonzero(fresh)
     last = np.append(first[1:], len(rows)) - 1
     start, stop = timeline.window_start(horizon_ms, rows[first]), rows[last] + 1
     chunk = np.cumsum(stop - start) // _CHUNK_EVENTS
