@@ -45,6 +45,8 @@ def _options(settings: Settings) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(settings.stream.n_shuffle_partitions),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(settings.spark.arrow_max_records_per_batch),
+        # a record may be a user's whole history, so bytes bound a worker's memory better than records do
+        "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 2**20),
         # collect_list over more keys than the default of 128 would fall back to sorting
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "1000000",
         f"{STATE_STORE}.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
