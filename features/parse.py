@@ -70,6 +70,12 @@ class Contract:
                 "add it to contract.rates_file or set contract.default_currency",
             )
 
+    @property
+    def version(self) -> str:
+        """Stands for everything a record is judged by; another text may judge another way."""
+        limits = (self.max_lateness_s, self.max_skew_s, self.max_message_bytes)
+        return ":".join(map(str, (self.rates.version, self.default_currency, *limits)))
+
 
 class Parsed(NamedTuple):
     """``events`` has the schema EVENTS, ``dead`` the schema DEAD; their rows add up to the rows parsed."""

@@ -14,6 +14,7 @@ from typing import Final
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from jobs import pipeline
 from jobs.days import DAY, Days
 from jobs.files import Files
 from jobs.rebuild import Recipe, read_raw_table, with_model
@@ -22,7 +23,6 @@ from jobs.tables import table_path
 
 FEATURES_TABLE: Final = "features"
 DECISION: Final = ("risk_score", "risk_level", "recommendation")
-_STRETCH_HORIZONS: Final = 3  # a stretch reads one horizon more than it writes
 
 Say = Callable[[str], None]
 
@@ -39,38 +39,48 @@ def backfill(
     marks = Files(spark, f"{target}-done")
     n_computed = 0
     for stretch in days.stretches(_stretch_days(recipe)):
-        ingredients = _ingredients(recipe, raw_table, stretch, model)
-        todo = [day for day in stretch if again or marks.read(_mark(day)) != ingredients]
+        ingredients = _ingredients(settings, recipe, raw_table, stretch, model)
+        todo = [day for day in stretch if day in days and (again or marks.read(_mark(day)) != ingredients)]
         say(f"{stretch}: {f'computing {len(todo)} days' if todo else 'done before'}")
         if todo:
             chosen = Days(todo[0], todo[-1])
-            payments = recipe.features_on(raw_table, chosen)
-            rows = (
-                recipe.flat(payments)
-                if model is None
-                else recipe.flat(with_model(payments, settings, model, recipe.features), *DECISION)
-            )
-            _replace(rows, target, chosen)
+            for day in chosen:
+                marks.delete(_mark(day))
+            _replace(_rows(settings, recipe, raw_table, chosen, model), target, chosen)
             for day in chosen:
                 marks.write(_mark(day), ingredients)
             n_computed += len(list(chosen))
     return n_computed
 
 
+def _rows(settings: Settings, recipe: Recipe, raw_table: DataFrame, days: Days, model: int | None) -> DataFrame:
+    payments = recipe.features_on(raw_table, days)
+    if model is None:
+        return recipe.flat(payments)
+    return recipe.flat(with_model(payments, settings, model, recipe.features), *DECISION)
+
+
 def _stretch_days(recipe: Recipe) -> int:
-    return max(1, ceil(_STRETCH_HORIZONS * timedelta(seconds=recipe.features.horizon_s) / DAY))
+    """As many days as a horizon has: half of what is read is then written."""
+    return max(1, ceil(timedelta(seconds=recipe.features.horizon_s) / DAY))
 
 
 def _mark(day: date) -> str:
     return f"{day}.json"
 
 
-def _ingredients(recipe: Recipe, raw_table: DataFrame, days: Days, model: int | None) -> str:
+def _ingredients(settings: Settings, recipe: Recipe, raw_table: DataFrame, days: Days, model: int | None) -> str:
     """What the features of these days are made of; another text means they have to be made again."""
-    seen = raw_table.transform(recipe.seen_from, days)
-    n_raw, last = seen.agg(F.count("*"), F.max("offset")).first() or (0, None)
-    parts = {"features": recipe.features.hash, "rates": recipe.contract.rates.version, "model": model}
-    return json.dumps(parts | {"n_raw": n_raw, "last_offset": last})
+    n_raw, last = raw_table.transform(recipe.seen_from, days).agg(F.count("*"), F.max("offset")).first() or (0, None)
+    parts = {
+        "features": recipe.features.hash,
+        "contract": recipe.contract.version,
+        "model": model,
+        "policy": None if model is None else pipeline.policy(settings).hash,
+        "n_raw": n_raw,
+        "last_offset": last,
+    }
+    return json.dumps(parts)
 
 
 def _replace(rows: DataFrame, target: str, days: Days) -> None:

@@ -57,30 +57,45 @@ def backfill_file(
     Refused rows are in ``output/_dead`` with their row number and reasons. Raises ContractError for an unreadable
     source, or an output that holds something else.
     """
-    _check_output(output)
+    _check_output(source, output)
     recipe = Recipe.of(settings)
     settings.var_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="backfill-", dir=settings.var_dir) as scratch:
         staged, result = Path(scratch) / "raw.parquet", Path(scratch) / "result"
         n_read = _stage(source, staged)
-        say(f"{n_read:,} rows read from {source}")
+        say(f"{n_read:,} rows read from {source}; computing their features")
         raw = spark.read.parquet(str(staged))
-        payments = recipe.features_of(raw)
+        payments = recipe.features_of(raw).persist()
         if model is None:
             rows = recipe.flat(payments)
         else:
             rows = recipe.flat(with_model(payments, settings, model, recipe.features), *_SCORES)
         rows.write.parquet(str(result))
         raw.transform(with_refusals, recipe.contract).write.parquet(str(result / DEAD_FOLDER))
-        n_payments, n_dead = _n_rows(result), _n_rows(result / DEAD_FOLDER)
+        found = Rows(n_read, _n_rows(result), payments.where("is_duplicate").count(), _n_rows(result / DEAD_FOLDER))
+        payments.unpersist()
+        if found.read != found.payments + found.duplicates + found.dead:
+            raise ContractError(f"the rows of {source} do not add up: {found}", "report this; nothing was written")
         _publish(result, output)
-    return Rows(n_read, n_payments, n_read - n_payments - n_dead, n_dead)
+    return found
 
 
-def _check_output(output: Path) -> None:
-    foreign = [p.name for p in output.iterdir() if p.suffix not in ("", ".parquet", ".crc")] if output.is_dir() else []
-    if foreign or output.is_file():
-        raise ContractError(f"{output} holds something else: {', '.join(foreign) or 'a file'}", "give a new folder")
+def _check_output(source: Path, output: Path) -> None:
+    """Only a new or empty folder, or one that an earlier backfill made, is ever replaced."""
+    if (
+        output.resolve() in (source.resolve(), *source.resolve().parents)
+        or source.resolve() in output.resolve().parents
+    ):
+        raise ContractError(f"{output} holds the history itself, or lies in it", "give --output a folder of its own")
+    if output.is_symlink() or (output.exists() and not output.is_dir()):
+        raise ContractError(f"{output} is not a folder", "give --output a new folder")
+    foreign = [path.name for path in output.iterdir() if not _is_ours(path)] if output.is_dir() else []
+    if foreign:
+        raise ContractError(f"{output} holds something else: {', '.join(sorted(foreign)[:5])}", "give a new folder")
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name in (DEAD_FOLDER, "_SUCCESS", "._SUCCESS.crc") or path.name.removeprefix(".").startswith("part-")
 
 
 def _n_rows(folder: Path) -> int:
@@ -89,8 +104,9 @@ def _n_rows(folder: Path) -> int:
 
 def _publish(result: Path, output: Path) -> None:
     """Put the finished folder in place of an earlier one."""
-    shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
+    if output.exists():
+        shutil.rmtree(output)
     shutil.move(result, output)
 
 

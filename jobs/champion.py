@@ -10,7 +10,7 @@ from pyspark import Broadcast, SparkContext
 
 from features.catalogue import FeatureSet
 from models.bundle import Bundle, load_bundle
-from models.errors import ModelError
+from models.errors import ModelError, RegistryProblem
 from models.registry import CHAMPION, Registry
 
 
@@ -62,6 +62,9 @@ class Champion:
             if version in (None, live.version, self._refused):
                 return live
             champion = self.load(version)
+        except RegistryProblem as error:  # it may answer the next time
+            self._say(f"the registry cannot be asked: {error.message}; version {live.version} goes on")
+            return live
         except ModelError as error:
             self._refused = version
             self._say(

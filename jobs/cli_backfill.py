@@ -70,11 +70,15 @@ def parity(
     from jobs.settings import load_settings
 
     settings = load_settings()
+    _say("computing the features of these days and comparing them with what was served")
     report = compare(spark_session(settings, "parity"), settings, Days(first.date(), last.date()))
     for line in report.lines():
         typer.echo(line)
     if not report.holds:
-        raise CheckFailed("served and computed features differ", "look at the rows above; design: README, Parity")
+        raise CheckFailed(
+            "served and computed features differ",
+            "look at the examples above; backfill again after a change of settings",
+        )
 
 
 def _say(line: str) -> None:

@@ -39,9 +39,12 @@ class Days:
         """The first instant after."""
         return datetime.combine(self.last + DAY, time(), UTC)
 
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
     def stretches(self, n_days: int) -> Iterator[Days]:
-        """The same days in order, at most ``n_days`` at a time."""
-        first = self.first
+        """Whole stretches of ``n_days`` that cover these days; where one begins does not depend on these days."""
+        first = date.fromordinal(self.first.toordinal() // n_days * n_days)
         while first <= self.last:
-            yield Days(first, min(first + (n_days - 1) * DAY, self.last))
+            yield Days(first, first + (n_days - 1) * DAY)
             first += n_days * DAY

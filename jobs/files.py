@@ -33,6 +33,7 @@ class Files:
         stream.write(bytearray(text.encode()))
         stream.hsync()
         stream.close()
+        self._fs.delete(target, False)  # only local disks rename onto a file that is there
         if not self._fs.rename(draft, target):
             raise OSError(f"cannot rename {draft} to {target}")
 

@@ -61,9 +61,10 @@ def parity(spark: SparkSession, settings: Settings, days: Days) -> ParityReport:
     computed = recipe.features_on(read_raw_table(spark, settings), days).where("NOT is_duplicate")
     computed = computed.select(*PLACE, F.struct("transaction_id", "features").alias("computed"))
     table = _read_scored(spark, settings)
-    served = table.where(F.col("date").between(F.lit(days.first), F.lit(days.last)))
-    served = served.where(F.col("versions.features") == recipe.features.hash)
-    served = served.select(*PLACE, F.struct("transaction_id", "features").alias("served"))
+    on_days = table.where(F.col("date").between(F.lit(days.first), F.lit(days.last)))
+    is_ours = F.col("versions.features") == recipe.features.hash
+    computed = computed.join(on_days.where(~is_ours).select(*PLACE), list(PLACE), "left_anti")
+    served = on_days.where(is_ours).select(*PLACE, F.struct("transaction_id", "features").alias("served"))
     last = table.groupBy("raw_partition").agg(F.max("raw_offset").alias("last_offset"))
     both = computed.join(served, list(PLACE), "full").join(F.broadcast(last), "raw_partition", "left").persist()
     try:

@@ -25,7 +25,7 @@ def with_messages(decided: DataFrame, topics: Topics, chosen: FeatureSet, stamp:
     """Kafka rows ``topic, key, value``, and ``alert``: the JSON of the alert where there is one.
 
     ``decided`` is what models.spark.with_scores adds to features.spark.payment_schema; ``stamp`` holds what is the same
-    for the whole batch: versions, query_id, batch_id.
+    for the whole batch: versions, query_id, batch_id, scored_time (RFC 3339).
     """
     scored = _scored(chosen, stamp)
     alert = _json(scored | _alert_only(chosen))
@@ -48,7 +48,7 @@ def _scored(chosen: FeatureSet, stamp: Mapping[str, Any]) -> dict[str, str]:
     return {
         **{name: name for name in _PAYMENT},
         "base_currency": f"'{chosen.base_currency}'",
-        "scored_time": "current_timestamp()",
+        "scored_time": f"timestamp'{stamp['scored_time']}'",
         **{name: name for name in _SCORES},
         "versions": f"struct({versions})",
         "query_id": f"'{stamp['query_id']}'",
@@ -61,7 +61,7 @@ def _alert_only(chosen: FeatureSet) -> dict[str, str]:
     names = ", ".join(f"'{name}'" for name in chosen.names)
     return {
         # of both, since a transaction id is unique for its user only
-        "alert_id": "substring(sha2(concat_ws(':', user_id, transaction_id), 256), 1, 32)",
+        "alert_id": "substring(sha2(to_json(array(user_id, transaction_id)), 256), 1, 32)",
         "base_score": "base_score",
         "contributions": f"map_from_arrays(array({names}), contributions)",
         "reasons": "reasons",

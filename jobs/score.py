@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -48,9 +49,9 @@ def scoring(
     chosen, contract = pipeline.feature_set(settings), pipeline.contract(settings)
     history = History.of(chosen, contract)
     checkpoint = Checkpoint(spark, f"{settings.stream.checkpoint_dir}/{QUERY}")
-    checkpoint.claim(_state_layout(settings, history))
     tally = Tally(spark.sparkContext, DeadLetterWriter.of(settings.kafka))
     batch = ScoreBatch(spark, settings, checkpoint, tally, say)
+    checkpoint.claim(_state_layout(settings, history))
     histories = (
         read_raw(spark, settings)
         .transform(with_events, contract, tally.parsed)
@@ -96,20 +97,25 @@ class ScoreBatch:
 
     def __call__(self, histories: DataFrame, batch_id: int) -> None:
         """Called by Spark once per micro-batch, again with the same rows when the first attempt did not finish."""
-        model, policy = self._versions_of(batch_id)
+        pinned = self._pinned(batch_id)
+        model, policy = self._champion.load(pinned["model"]), Policy(**pinned["policy"])
         is_new = ArrivedSince(self._checkpoint.start_offsets(batch_id, self._settings.kafka.topics.raw))
         messages = (
             histories.transform(with_features, self._history, self._features, is_new, self._tally.features)
             .transform(with_scores, model.bundle, policy, self._features, self._settings.stream.max_reasons)
-            .transform(with_messages, self._settings.kafka.topics, self._features, self._stamp(batch_id, model, policy))
+            .transform(
+                with_messages, self._settings.kafka.topics, self._features, self._stamp(batch_id, pinned, model, policy)
+            )
             .persist()
         )
         try:
             alerts = messages.where("alert IS NOT NULL").select("key", "alert").collect()
             counts = self._tally.take()
             _check_complete(counts, batch_id, self._checkpoint.folder)
-            self._alerts.send(batch_id, [(bytes(row.key), bytes(row.alert)) for row in alerts])
-            self._write(messages)
+            if alerts:
+                self._alerts.send(batch_id, [(bytes(row.key), bytes(row.alert)) for row in alerts])
+            if counts[NEW] or counts[DUPLICATE]:
+                self._write(messages)
             self._tell_refused(counts, batch_id)
         finally:
             messages.unpersist()
@@ -124,23 +130,38 @@ class ScoreBatch:
         if "_alerts" in vars(self):
             self._alerts.close()
 
-    def _versions_of(self, batch_id: int) -> tuple[LiveModel, Policy]:
+    def _pinned(self, batch_id: int) -> dict[str, Any]:
         """What this batch is decided with: what an earlier attempt wrote down, or else what is current."""
+        made_of = {"features": self._features.hash, "contract": self._contract.version}
         pinned = self._checkpoint.pinned(batch_id)
         if pinned is None:
-            model = self._champion.current()
-            self._checkpoint.pin(batch_id, {"model": model.version, "policy": asdict(self._policy)})
-            return model, self._policy
-        return self._champion.load(pinned["model"]), Policy(**pinned["policy"])
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            model = self._champion.current().version
+            pinned = {"model": model, "policy": asdict(self._policy), "scored_time": now, **made_of}
+            self._checkpoint.pin(batch_id, pinned)
+        changed = [
+            f"{name} was {pinned[name]} and is now {value}" for name, value in made_of.items() if pinned[name] != value
+        ]
+        if changed:
+            raise CheckpointError(
+                f"micro-batch {batch_id} was begun with other settings: {'; '.join(changed)}",
+                "start once more with the former settings to end that batch, then change them",
+            )
+        return pinned
 
-    def _stamp(self, batch_id: int, model: LiveModel, policy: Policy) -> dict[str, Any]:
+    def _stamp(self, batch_id: int, pinned: dict[str, Any], model: LiveModel, policy: Policy) -> dict[str, Any]:
         versions = {
             "model": f"{self._settings.model.name}/{model.version}/{model.bundle.value.version}",
             "features": self._features.hash,
             "policy": policy.hash,
             "rates": self._contract.rates.version,
         }
-        return {"versions": versions, "query_id": self._query_id, "batch_id": batch_id}
+        return {
+            "versions": versions,
+            "query_id": self._query_id,
+            "batch_id": batch_id,
+            "scored_time": pinned["scored_time"],
+        }
 
     def _write(self, messages: DataFrame) -> None:
         sink = messages.select("topic", "key", "value").write.format("kafka")
@@ -156,7 +177,7 @@ class ScoreBatch:
 
 
 def _check_complete(counts: Counter[str], batch_id: int, folder: str) -> None:
-    """Every event that was parsed must come out as scored or duplicate; checked before anything is sent."""
+    """Every event that was parsed must come out as scored or duplicate; checked before any of them is sent."""
     missing = counts[EVENTS] - counts[NEW] - counts[DUPLICATE]
     if missing:
         raise CheckpointError(

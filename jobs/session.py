@@ -64,7 +64,7 @@ def _local_options(settings: Settings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={settings.conf_dir / 'log4j2.properties'}",
         "spark.ui.enabled": "false",
         "spark.locality.wait": "0",
-        # on a cluster too, where the Python environment of the executors holds our packages
+        # on a cluster the executors' Python environment may not hold our packages before a task brings them
         "spark.python.daemon.module": "jobs.worker_daemon",
         "spark.sql.warehouse.dir": str(settings.var_dir / "warehouse"),
         "spark.databricks.delta.snapshotPartitions": "1",  # 50 by default: tasks that find nothing to do

@@ -41,7 +41,8 @@ def travelled(spark: SparkSession, broker: Settings, tmp_path_factory: pytest.Te
     settings = road.own_settings(broker, tmp_path_factory.mktemp("road"))
     sent = road.simulated(n_users=4_200, days=3.5, dirt=DIRT)
     road.register(settings, road.trained_bundle(settings, sent[:2]), settings.var_dir / "bundle")
-    cuts = [0, len(sent) // 4, 3 * len(sent) // 4, len(sent)] if len(sent) > 3 else [0, 0, 0, len(sent)]
+    assert len(sent) > 3
+    cuts = [0, len(sent) // 4, 3 * len(sent) // 4, len(sent)]
     for size, start, stop in zip(BATCH_SIZES, cuts, cuts[1:], strict=False):
         road.send(settings, sent[start:stop])
         smaller = settings.stream.model_copy(update={"max_offsets_per_trigger": size})
@@ -81,8 +82,10 @@ def test_parity_sees_a_single_differing_cell(spark: SparkSession, travelled: Roa
     table = f"{travelled.settings.archive.table_dir}/scored"
     victim = spark.read.format("delta").load(table).select("transaction_id").first()[0]
     spark.sql(f"UPDATE delta.`{table}` SET features.count_1h = 99.0 WHERE transaction_id = '{victim}'")
-    report = parity(spark, travelled.settings, LAST_DAYS)
-    spark.sql(f"RESTORE TABLE delta.`{table}` TO VERSION AS OF {_version(spark, table) - 1}")
+    try:
+        report = parity(spark, travelled.settings, LAST_DAYS)
+    finally:
+        spark.sql(f"RESTORE TABLE delta.`{table}` TO VERSION AS OF {_version(spark, table) - 1}")
     assert report.differing == {"count_1h": 1}
     assert not report.holds
 

@@ -12,11 +12,13 @@ from pyspark.sql.streaming import StreamingQuery
 
 from features.catalogue import FeatureSet
 from jobs import pipeline
+from jobs.checkpoint import Checkpoint
 from jobs.errors import CheckpointError
 from jobs.score import ScoreBatch, scoring
 from jobs.settings import Settings
 from jobs.simulate.dirt import Dirt
 from jobs.simulate.render import Messages
+from jobs.supervise import supervise
 from models.errors import RegistryProblem
 from tests.jobs import road
 
@@ -114,14 +116,36 @@ def test_state_of_another_horizon_is_refused(
         pass
 
 
-def test_an_unreadable_record_of_where_a_batch_began_says_what_to_do(
-    spark: SparkSession, own: Settings, sent: list[Messages], tmp_path: Path
+def test_a_batch_begun_with_other_settings_is_not_ended_with_these(
+    spark: SparkSession, own: Settings, sent: list[Messages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     road.register(own, road.trained_bundle(own, sent), tmp_path / "bundle")
     road.send(own, sent[:1])
-    road.score_all(spark, own)
-    (Path(own.stream.checkpoint_dir) / "score" / "offsets" / ".0.crc").unlink(missing_ok=True)
-    (Path(own.stream.checkpoint_dir) / "score" / "offsets" / "0").write_text("v1\n{}\n")
-    road.send(own, sent[1:2])
-    with pytest.raises(StreamingQueryException):
-        road.score_all(spark, own)
+    with monkeypatch.context() as broken:
+        broken.setattr(ScoreBatch, "_write", _fail)
+        with pytest.raises(StreamingQueryException, match="pulled the plug"):
+            road.score_all(spark, own)
+    stricter = own.model_copy(update={"contract": own.contract.model_copy(update={"max_message_bytes": 9_999})})
+    with (
+        scoring(spark, stricter, lambda _: None, available_now=True) as query,
+        pytest.raises(CheckpointError) as caught,
+    ):
+        supervise([query], lambda _: None)
+    assert "9999" in caught.value.message
+    assert "former settings" in caught.value.fix
+
+
+def test_an_unreadable_record_of_where_a_batch_began_says_what_to_do(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "offsets").mkdir()
+    (tmp_path / "offsets" / "0").write_text("v1\n{}\n")
+    with pytest.raises(CheckpointError, match="offsets/0") as caught:
+        Checkpoint(spark, str(tmp_path)).start_offsets(1, "raw")
+    assert "move the folder away" in caught.value.fix
+
+
+def test_a_batch_begins_where_the_one_before_ended(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "offsets").mkdir()
+    (tmp_path / "offsets" / "6").write_text('v1\n{"batchWatermarkMs":0}\n{"raw":{"0":5,"2":7}}')
+    checkpoint = Checkpoint(spark, str(tmp_path))
+    assert checkpoint.start_offsets(7, "raw") == (5, 0, 7)
+    assert checkpoint.start_offsets(0, "raw") == ()
