@@ -32,7 +32,8 @@ class Checkpoint:
 
     def claim(self, layout: dict[str, Any]) -> None:
         """Take the checkpoint for a state layout; raises CheckpointError when its state was made with another."""
-        stored = self._files.read("state-layout")
+        has_state = bool(self._files.names("offsets"))
+        stored = self._files.read("state-layout") if has_state else None
         if stored is None:
             self._files.write("state-layout", json.dumps(layout))
             return

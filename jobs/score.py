@@ -49,9 +49,9 @@ def scoring(
     chosen, contract = pipeline.feature_set(settings), pipeline.contract(settings)
     history = History.of(chosen, contract)
     checkpoint = Checkpoint(spark, f"{settings.stream.checkpoint_dir}/{QUERY}")
+    checkpoint.claim(_state_layout(settings, history))
     tally = Tally(spark.sparkContext, DeadLetterWriter.of(settings.kafka))
     batch = ScoreBatch(spark, settings, checkpoint, tally, say)
-    checkpoint.claim(_state_layout(settings, history))
     histories = (
         read_raw(spark, settings)
         .transform(with_events, contract, tally.parsed)

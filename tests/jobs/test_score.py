@@ -108,6 +108,7 @@ def test_state_of_another_horizon_is_refused(
     spark: SparkSession, own: Settings, sent: list[Messages], tmp_path: Path
 ) -> None:
     road.register(own, road.trained_bundle(own, sent), tmp_path / "bundle")
+    road.send(own, sent[:1])
     road.score_all(spark, own)
     longer = own.model_copy(update={"features": own.features.model_copy(update={"horizon_s": 172_800})})
     assert pipeline.feature_set(longer).hash != FeatureSet().hash
