@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 
+from features.masking import URI_PASSWORD
+from features.masking import URI_PASSWORD
 from jobs.errors import ConfigError
-from jobs.masking import SECRET_NAME, URI_PASSWORD
+from jobs.masking import SECRET_NAME
 
 ENV_PREFIX = "TIDEWATCH_"
 REFERENCE = re.compile(r"\$\{([a-z_.]+)\}")

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-MASK = "**********"
-SECRET_NAME = re.compile(r"pass|secret|token|credential|access.?key", re.IGNORECASE)
-URI_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+(?=@)")
+from features.masking import MASK, without_passwords
+
+SECRET_NAME = re.compile(r"pass|secret|token|credential|(access|account|private).?key", re.IGNORECASE)
 
 
 def masked(name: str, value: Any) -> Any:
@@ -20,5 +20,5 @@ def masked(name: str, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: masked(key, inner) for key, inner in value.items()}
     if isinstance(value, str):
-        return URI_PASSWORD.sub(rf"\1:{MASK}", value)
+        return without_passwords(value)
     return value

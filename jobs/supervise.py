@@ -112,7 +112,19 @@ def _n_behind(source: Mapping[str, str]) -> int | None:
 
 def _tell(queries: Sequence[StreamingQuery], told: dict[str, int], say: Say) -> None:
     for query in queries:
-        progress = query.lastProgress
-        if progress and progress["numInputRows"] and told.get(query.name) != progress["batchId"]:
+        for progress in _beyond(told.get(query.name, -1), query):
             told[query.name] = progress["batchId"]
-            say(progress_line(progress))
+            if progress["numInputRows"]:
+                say(progress_line(progress))
+            else:
+                told[query.name] -= 1  # a query without work reports the batch that is still to come
+
+
+def _beyond(batch_id: int, query: StreamingQuery) -> Sequence[Mapping[str, Any]]:
+    """Progress after that micro-batch; all that is recent is slow to read, so only when more than one was made."""
+    last = query.lastProgress
+    if last is None or last["batchId"] <= batch_id:
+        return ()
+    if last["batchId"] == batch_id + 1:
+        return (last,)
+    return [progress for progress in query.recentProgress if progress["batchId"] > batch_id]

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from features.masking import without_passwords
 from models.bundle import read_files
 from models.errors import BundleRefused, ModelError, RegistryProblem
 from models.mlflow_client import SQLITE, mlflow_exception, one_at_a_time, quiet_client, unless_there
@@ -72,7 +73,8 @@ class Registry:
         """The version that scores, and its folder; raises RegistryProblem when none was trained yet."""
         version = self.version_of(CHAMPION)
         if version is None:
-            raise RegistryProblem(f"{self._uri} has no @{CHAMPION} of {self._name!r}", "train one: tidewatch train")
+            raise RegistryProblem(without_passwords(f"{self._uri} has no @{CHAMPION} of {self._name!r}"),
+                                  "train one: tidewatch train")
         return version, self.download(version)
 
     def download(self, version: int) -> Path:
@@ -125,7 +127,8 @@ class Registry:
         except ModelError:
             raise
         except Exception as error:
-            raise RegistryProblem(f"cannot {action}: {error} (model {self._name!r}, registry {self._uri})",
+            message = f"cannot {action}: {error} (model {self._name!r}, registry {self._uri})"
+            raise RegistryProblem(without_passwords(message),
                                   "check model.registry_uri and model.artifact_dir") from error
 
 

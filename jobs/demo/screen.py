@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from features.masking import without_passwords
 from jobs.demo.verdict import Verdict
 from jobs.settings import Settings
 
@@ -56,18 +57,18 @@ def show_verdict(verdict: Verdict, n_payments: int) -> None:
     console.print(f"{verdict.n_false} of {n_payments:,} payments were honest and alerted all the same ({share:.1%}).")
 
 
-def show_places(settings: Settings, *, keep: bool) -> None:
-    """Where things are and how to go on."""
+def show_places(settings: Settings, running: Sequence[str]) -> None:
+    """Where things are, which programs go on running, and how to go on."""
     topics, tables = settings.kafka.topics, settings.archive.table_dir
     console.print(
         f"Topics at {settings.kafka.bootstrap_servers}: {topics.raw} -> {topics.scored}, {topics.alerts}, {topics.dead}"
     )
     console.print(f"Delta tables in {tables}: raw, scored, alerts, dead, features")
-    console.print(f"Models in {settings.model.registry_uri}")
+    console.print(f"Models in {without_passwords(settings.model.registry_uri)}")
     console.print("Go on: source .venv/bin/activate; tidewatch --help")
-    if keep:
+    if running:
         console.print(
-            "Running: broker, score and archive. More traffic: tidewatch simulate --frauds 3. Stop: tidewatch down"
+            f"Running: {', '.join(running)}. More traffic: tidewatch simulate --frauds 3. Stop: tidewatch down"
         )
     else:
         console.print("Everything is stopped; make demo KEEP=1 leaves it running.")

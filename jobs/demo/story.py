@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Thread
+from itertools import takewhile
+from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from jobs import pipeline
@@ -18,6 +20,7 @@ from jobs.raw_topic import RawTopic, raw_topic_state
 from jobs.services import background_jobs, local_services
 from jobs.services.topics import ensure_topics
 from jobs.settings import Settings
+from jobs.simulate.render import Messages
 from jobs.simulate.stream import history_messages, live_messages
 from jobs.simulate.to_kafka import send_history, send_live
 from jobs.simulate.world import World
@@ -33,6 +36,7 @@ HISTORY_DAYS: Final = 2
 PER_DAY: Final = 2.5
 LIVE_RATE_PER_S: Final = 20.0
 LIVE_S: Final = 60.0
+SENT_AT_ONCE: Final = 20  # a second's worth: the sender can be stopped between two
 N_ATTACKS: Final = 12
 PATIENCE_S: Final = 120.0
 
@@ -49,7 +53,6 @@ def run(settings: Settings, *, keep: bool) -> None:
         for job in background_jobs(settings):
             job.stop()
         _in_spark(settings)
-        show_places(settings, keep=keep)
         if keep:
             for job in background_jobs(settings):
                 job.start()
@@ -57,6 +60,8 @@ def run(settings: Settings, *, keep: bool) -> None:
         if not (keep or was_up):
             for service in reversed(services):
                 service.stop()
+    programs = (*services, *background_jobs(settings))
+    show_places(settings, [program.name for program in programs if program.status().is_up])
 
 
 def _in_spark(settings: Settings) -> None:
@@ -118,17 +123,36 @@ def _watch(settings: Settings, query: StreamingQuery, world: World) -> None:
     console.print(
         f"\nLive: {LIVE_RATE_PER_S:.0f} payments a second for {LIVE_S:.0f} s, {N_ATTACKS} attacks among them. Alerts:\n"
     )
-    messages = list(live_messages(world, LIVE_RATE_PER_S, int(time.time() * 1000) + 500, LIVE_S, N_ATTACKS))
+    messages = list(
+        live_messages(world, LIVE_RATE_PER_S, int(time.time() * 1000) + 500, LIVE_S, N_ATTACKS, batch_rows=SENT_AT_ONCE)
+    )
     for batch in messages:
         verdict.note_truth(batch.labels)
-    with RawTopic(settings, linger_ms=5) as raw:
-        sender = Thread(target=send_live, args=(raw, messages, lambda _: None), daemon=True)
-        sender.start()
-        while sender.is_alive():
-            _show_new(feed, verdict)
+    _send_while(settings, messages, lambda: _look(query, feed, verdict))
     _wait_until_scored(settings, query, lambda: _show_new(feed, verdict))
     _show_new(feed, verdict)
     show_verdict(verdict, sum(len(batch.value) for batch in messages))
+
+
+def _send_while(settings: Settings, messages: list[Messages], meanwhile: Callable[[], None]) -> None:
+    """Send in the background; what goes wrong there or `meanwhile` ends both and is raised."""
+    stop = Event()
+    unstopped = takewhile(lambda _: not stop.is_set(), messages)
+    with RawTopic(settings, linger_ms=5) as raw, ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(send_live, raw, unstopped, lambda _: None)
+        try:
+            while not sending.done():
+                meanwhile()
+        finally:
+            stop.set()
+        sending.result()
+
+
+def _look(query: StreamingQuery, feed: AlertFeed, verdict: Verdict) -> None:
+    from jobs.supervise import raise_failure
+
+    raise_failure([query])
+    _show_new(feed, verdict)
 
 
 def _show_new(feed: AlertFeed, verdict: Verdict) -> None:
