@@ -40,6 +40,10 @@ def test_the_commands_by_hand_run_from_top_to_bottom(tmp_path: Path) -> None:
         subprocess.run(["tidewatch", "down"], cwd=tmp_path, env=env, capture_output=True, check=False, timeout=60)
 
 
+def test_nothing_in_it_is_left_to_be_filled_in() -> None:
+    assert "@@" not in README
+
+
 def test_every_command_it_names_exists() -> None:
     names = set(re.findall(r"tidewatch ([a-z][a-z-]+)", README))
     listed = subprocess.run(
