@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from features.masking import URI_PASSWORD
-from features.masking import URI_PASSWORD
 from jobs.errors import ConfigError
 from jobs.masking import SECRET_NAME
 
