@@ -1,6 +1,6 @@
 # Everything a contributor types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint types up down demo clean
+.PHONY: help setup test lint types up down demo bench clean
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
@@ -50,6 +50,9 @@ down: setup  ## stop the local services
 
 demo: setup  ## from nothing to explained alerts; KEEP=1 leaves everything running
 	@$(BIN)/python -m jobs.demo $(if $(KEEP),--keep)
+
+bench: setup  ## measure everything on this machine, which must be quiet; WHAT=drain for one measurement
+	@$(BIN)/python -m tests.bench $(WHAT)
 
 clean:  ## stop the services; remove data, models, checkpoints and caches, but not .venv and the jars
 	@[ ! -x $(BIN)/tidewatch ] || $(BIN)/tidewatch down

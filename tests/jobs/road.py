@@ -101,6 +101,11 @@ def archive_all(spark: SparkSession, settings: Settings) -> None:
 
 def read_topic(settings: Settings, topic: str) -> Iterator[dict[str, Any]]:
     """Every committed message, decoded."""
+    yield from (msgspec.json.decode(record.value) for record in read_records(settings, topic))
+
+
+def read_records(settings: Settings, topic: str) -> Iterator[Any]:
+    """Every committed message with its key, time and place."""
     consumer = KafkaConsumer(
         **settings.kafka.client_options(), isolation_level="read_committed", enable_auto_commit=False
     )
@@ -111,7 +116,7 @@ def read_topic(settings: Settings, topic: str) -> Iterator[dict[str, Any]]:
         ends = consumer.end_offsets(partitions)
         while any(consumer.position(partition) < ends[partition] for partition in partitions):
             for records in consumer.poll(timeout_ms=500).values():
-                yield from (msgspec.json.decode(record.value) for record in records)
+                yield from records
     finally:
         consumer.close()
 
