@@ -12,7 +12,7 @@ REQUIRES = [
     "numba==0.68.1",             # compiles the kernel's exact paths, which numpy cannot vectorise
     "scikit-learn==1.8.0",       # the isolation forest
     "mlflow==3.17.2",            # model registry with aliases
-    "kafka-python==3.0.12",      # transactions and administration, which Spark's sink does not offer
+    "kafka-python[crc32c]==3.0.12",  # transactions and administration, which Spark's sink lacks; checksums in C
     "msgspec==0.22.0",           # parses and writes JSON several times faster than the standard library
     "pydantic==2.14.3",          # typed settings with errors that name the key
     "PyYAML==6.0.3",             # reads conf/*.yaml

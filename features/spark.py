@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,7 @@ from features.event import Heads
 from features.kernel import Features, compute
 from features.money import EXPONENT
 from features.parse import Contract, Parsed, parse
+from features.timeline import Floats
 from features.transaction import TEXTS
 
 EVENTS_DDL: Final = "user_id string, event_time timestamp, event binary"
@@ -149,8 +150,8 @@ def with_features(
 
     ``on_features`` is called in the worker with what was computed of every batch, at least once.
     """
-    run = partial(_compute_batches, history=history, chosen=chosen, is_new=is_new, on_features=on_features)
-    return histories.mapInArrow(run, payment_schema(chosen))
+    find = FindPayments(history, chosen, is_new, on_features)
+    return histories.mapInArrow(partial(_compute_batches, find=find), payment_schema(chosen))
 
 
 def payment_schema(chosen: FeatureSet) -> T.StructType:
@@ -164,25 +165,51 @@ def payment_schema(chosen: FeatureSet) -> T.StructType:
     return T.StructType([T.StructField("user_id", T.StringType()), *texts, *numbers, *times, *place, *last])
 
 
-def _compute_batches(
-    batches: Iterator[pa.RecordBatch],
-    history: History,
-    chosen: FeatureSet,
-    is_new: IsNew,
-    on_features: OnFeatures | None,
-) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        lists = batch.column("events")
+class Payments(NamedTuple):
+    """What is new in a batch of histories: ``fields`` of the payments, then of the duplicates, which have no features.
+
+    ``fields`` are columns as ``payment_schema`` names them, up to the features; ``matrix`` has shape
+    (n_payments, n_features), NaN where missing.
+    """
+
+    fields: dict[str, pa.Array]
+    matrix: Floats
+    n_duplicates: int
+
+    @property
+    def is_duplicate(self) -> NDArray[np.bool_]:
+        """Which of the rows of ``fields``: the last ones."""
+        return np.arange(len(self.matrix) + self.n_duplicates) >= len(self.matrix)
+
+
+@dataclass(frozen=True)
+class FindPayments:
+    """Finds and computes what is new in Arrow batches of histories; runs in the workers."""
+
+    history: History
+    chosen: FeatureSet
+    is_new: IsNew
+    on_features: OnFeatures | None = None
+
+    def __call__(self, histories: pa.RecordBatch) -> Payments:
+        """Features of the new payments of a batch (columns user_id, window_start, events)."""
+        lists = histories.column("events")
         events, user = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
         heads = event.unpack_heads(events)
-        window_start = batch.column("window_start").to_numpy()[user]
-        new = history.at_home(window_start, heads["event_ms"]) & is_new(heads)
-        found = compute(user, heads, new, chosen, history.lookahead_ms)
-        if on_features is not None:
-            on_features(found)
+        window_start = histories.column("window_start").to_numpy()[user]
+        new = self.history.at_home(window_start, heads["event_ms"]) & self.is_new(heads)
+        found = compute(user, heads, new, self.chosen, self.history.lookahead_ms)
+        if self.on_features is not None:
+            self.on_features(found)
         at = np.concatenate([found.rows, found.duplicates])
-        user_id = batch.column("user_id").take(pa.array(user[at]))
-        yield _batch_of(_payment_fields(user_id, heads[at], events.take(pa.array(at)), chosen), found, chosen)
+        user_id = histories.column("user_id").take(pa.array(user[at]))
+        fields = _payment_fields(user_id, heads[at], events.take(pa.array(at)), self.chosen)
+        return Payments(fields, found.matrix, len(found.duplicates))
+
+
+def _compute_batches(histories: Iterator[pa.RecordBatch], find: FindPayments) -> Iterator[pa.RecordBatch]:
+    for batch in histories:
+        yield _batch_of(find(batch), find.chosen)
 
 
 def _payment_fields(user_id: pa.Array, heads: Heads, events: pa.Array, chosen: FeatureSet) -> dict[str, pa.Array]:
@@ -205,10 +232,9 @@ def _payment_fields(user_id: pa.Array, heads: Heads, events: pa.Array, chosen: F
     }
 
 
-def _batch_of(fields: dict[str, pa.Array], found: Features, chosen: FeatureSet) -> pa.RecordBatch:
-    """Payments, then duplicates, which have no features."""
-    blank = np.full((len(found.duplicates), len(chosen.names)), np.nan)
-    columns = [pa.array(column, from_pandas=True) for column in np.concatenate([found.matrix, blank]).T.copy()]
+def _batch_of(payments: Payments, chosen: FeatureSet) -> pa.RecordBatch:
+    blank = np.full((payments.n_duplicates, len(chosen.names)), np.nan)
+    columns = [pa.array(column, from_pandas=True) for column in np.concatenate([payments.matrix, blank]).T.copy()]
     features = pa.StructArray.from_arrays(columns, names=list(chosen.names))
-    is_duplicate = pa.array(np.arange(len(found.matrix) + len(blank)) >= len(found.matrix))
-    return pa.RecordBatch.from_pydict({**fields, "is_duplicate": is_duplicate, "features": features})
+    last = {"is_duplicate": pa.array(payments.is_duplicate), "features": features}
+    return pa.RecordBatch.from_pydict({**payments.fields, **last})

@@ -20,6 +20,11 @@ class LiveModel(NamedTuple):
     version: int
     bundle: Broadcast[Bundle]
 
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the detectors in it."""
+        return tuple(member.name for member in self.bundle.value.ensemble.members)
+
 
 def load_model(registry: Registry, version: int, features: FeatureSet) -> Bundle:
     """A registered version, verified; raises ModelError when it is not to be had or made for other features."""

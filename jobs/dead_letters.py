@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -57,11 +57,17 @@ def _producer(client_options: tuple[tuple[str, Any], ...]) -> KafkaProducer:
 
 
 def envelopes(dead: pa.RecordBatch) -> Iterator[Envelope]:
-    """``(key, JSON)`` of each dead letter; ``value_base64`` holds the original bytes."""
+    """``(key, JSON)`` of each dead letter."""
     for row in dead.to_pylist():
-        key = f"{row['topic']}:{row['partition']}:{row['offset']}"
-        value = None if row["value"] is None else base64.b64encode(row["value"]).decode()
-        ingest_time = datetime.fromtimestamp(row["ingest_ms"] / 1000, UTC).isoformat(timespec="milliseconds")
-        record = {name: row[name] for name in ("topic", "partition", "offset")}
-        record |= {"ingest_time": ingest_time.replace("+00:00", "Z"), "reasons": row["reasons"], "value_base64": value}
-        yield key.encode(), msgspec.json.encode(record)
+        ingest_time = datetime.fromtimestamp(row["ingest_ms"] / 1000, UTC)
+        yield envelope(row["topic"], row["partition"], row["offset"], ingest_time, row["reasons"], row["value"])
+
+
+def envelope(
+    topic: str, partition: int, offset: int, ingest_time: datetime, reasons: Sequence[str], value: bytes | None
+) -> Envelope:
+    """``(key, JSON)`` of a refused record; ``value_base64`` holds its original bytes."""
+    record = {"topic": topic, "partition": partition, "offset": offset}
+    record |= {"ingest_time": ingest_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    record |= {"reasons": reasons, "value_base64": None if value is None else base64.b64encode(value).decode()}
+    return f"{topic}:{partition}:{offset}".encode(), msgspec.json.encode(record)

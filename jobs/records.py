@@ -1,79 +1,90 @@
-"""What leaves the score job: scored records, alerts and duplicates, as Kafka messages.
+"""What leaves the score job, as Kafka messages of JSON: scored records, alerts, and duplicates as dead letters.
 
-jobs/tables.py declares the same records as Delta tables. The records are written as SQL text: a column of the DataFrame
-API costs a call into the JVM for every name in it, and there are over a hundred, in every micro-batch.
+jobs/tables.py declares the same records as Delta tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from pyspark.sql import DataFrame
+import msgspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from features.catalogue import FeatureSet
-from features.transaction import COORDINATES, TEXTS, Reason
-from jobs.sections import Topics
+from features.spark import Payments
+from features.timeline import Floats
+from features.transaction import Reason
+from jobs.dead_letters import envelope
+from jobs.row_json import JSON, rows_as_json
+from models.scoring import MEMBER_PREFIX
 
-_PAYMENT: Final = ("user_id", *TEXTS, "amount", "amount_base", *COORDINATES, "event_time", "ingest_time")
-_SCORES: Final = ("features", "member_scores", "risk_score", "risk_level", "recommendation", "reason_codes")
-_PLACE: Final = ("raw_partition", "raw_offset")
-_RFC3339: Final = "map('timestampFormat', \"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\")"
+_DECIDED: Final = ("risk_score", "risk_level", "recommendation")
 
-
-def with_messages(decided: DataFrame, topics: Topics, chosen: FeatureSet, stamp: Mapping[str, Any]) -> DataFrame:
-    """Kafka rows ``topic, key, value``, and ``alert``: the JSON of the alert where there is one.
-
-    ``decided`` is what models.spark.with_scores adds to features.spark.payment_schema; ``stamp`` holds what is the same
-    for the whole batch: versions, query_id, batch_id, scored_time (RFC 3339).
-    """
-    scored = _scored(chosen, stamp)
-    alert = _json(scored | _alert_only(chosen))
-    dead_key = f"concat_ws(':', '{topics.raw}', raw_partition, raw_offset)"
-    return decided.selectExpr(
-        f"if(is_duplicate, '{topics.dead}', '{topics.scored}') AS topic",
-        f"binary(if(is_duplicate, {dead_key}, user_id)) AS key",
-        f"binary(if(is_duplicate, {_json(_dead_letter(topics.raw))}, {_json(scored)})) AS value",
-        f"binary(if(is_alert AND NOT is_duplicate, {alert}, NULL)) AS alert",
-    )
+Message = tuple[bytes, bytes]  # key and value
 
 
-def _json(fields: Mapping[str, str]) -> str:
-    """SQL that writes an object of these fields, each given as SQL; a null field is left out."""
-    return f"to_json(struct({', '.join(f'{sql} AS {name}' for name, sql in fields.items())}), {_RFC3339})"
+@dataclass(frozen=True)
+class Records:
+    """Writes the records of one micro-batch. ``stamp`` is what is the same in all: versions, query, batch, time."""
+
+    chosen: FeatureSet
+    members: tuple[str, ...]
+    stamp: Mapping[str, Any]
+
+    def scored(self, payments: Payments, judged: pd.DataFrame) -> pa.BinaryArray:
+        """The record of each payment; ``judged`` is what models.scoring.score_block says of them."""
+        members = {name: judged[f"{MEMBER_PREFIX}{name}"] for name in self.members}
+        columns = {name: column[: len(judged)] for name, column in payments.fields.items()}
+        columns |= {name: pa.array(judged[name]) for name in _DECIDED}
+        columns["features"] = _struct(dict(zip(self.chosen.names, payments.matrix.T, strict=True)))
+        columns["member_scores"] = _struct({name: score.to_numpy() for name, score in members.items()})
+        columns["reason_codes"] = _reason_codes(judged)
+        return rows_as_json(
+            pa.RecordBatch.from_pydict(columns), {"base_currency": self.chosen.base_currency, **self.stamp}
+        )
+
+    def alerts(self, scored: pa.BinaryArray, payments: Payments, judged: pd.DataFrame) -> Iterator[Message]:
+        """Those of the records that are alerts, grown by their id and the explanation."""
+        users, ids = payments.fields["user_id"], payments.fields["transaction_id"]
+        for at in np.flatnonzero(judged["is_alert"]).tolist():
+            explained = judged["explanation"][at]
+            more = {
+                "alert_id": alert_id(users[at].as_py(), ids[at].as_py()),
+                "base_score": explained["base_score"],
+                "contributions": dict(zip(self.chosen.names, explained["contributions"], strict=True)),
+                "reasons": explained["reasons"],
+            }
+            yield users[at].as_py().encode(), scored[at].as_py()[:-1] + b"," + msgspec.json.encode(more)[1:]
 
 
-def _scored(chosen: FeatureSet, stamp: Mapping[str, Any]) -> dict[str, str]:
-    versions = ", ".join(f"'{version}' AS {name}" for name, version in stamp["versions"].items())
-    return {
-        **{name: name for name in _PAYMENT},
-        "base_currency": f"'{chosen.base_currency}'",
-        "scored_time": f"timestamp'{stamp['scored_time']}'",
-        **{name: name for name in _SCORES},
-        "versions": f"struct({versions})",
-        "query_id": f"'{stamp['query_id']}'",
-        "batch_id": f"bigint({stamp['batch_id']})",
-        **{name: name for name in _PLACE},
-    }
+def duplicates(payments: Payments, topic: str) -> Iterator[Message]:
+    """Dead letters of the duplicates; their bytes stay where they are, in the raw table."""
+    names = ("raw_partition", "raw_offset", "ingest_time")
+    columns = (payments.fields[name][len(payments.matrix) :].to_pylist() for name in names)
+    for partition, offset, ingest_time in zip(*columns, strict=True):
+        yield envelope(topic, partition, offset, ingest_time, [Reason.DUPLICATE], None)
 
 
-def _alert_only(chosen: FeatureSet) -> dict[str, str]:
-    names = ", ".join(f"'{name}'" for name in chosen.names)
-    return {
-        # of both, since a transaction id is unique for its user only
-        "alert_id": "substring(sha2(to_json(array(user_id, transaction_id)), 256), 1, 32)",
-        "base_score": "base_score",
-        "contributions": f"map_from_arrays(array({names}), contributions)",
-        "reasons": "reasons",
-    }
+def alert_id(user_id: str, transaction_id: str) -> str:
+    """Of both, since a transaction id is unique for its user only; the same in every replay."""
+    return hashlib.sha256(msgspec.json.encode([user_id, transaction_id])).hexdigest()[:32]
 
 
-def _dead_letter(raw_topic: str) -> dict[str, str]:
-    """A duplicate as a dead letter; its bytes stay where they are, in the raw table."""
-    return {
-        "topic": f"'{raw_topic}'",
-        "partition": "raw_partition",
-        "offset": "raw_offset",
-        "ingest_time": "ingest_time",
-        "reasons": f"array('{Reason.DUPLICATE}')",
-    }
+def _struct(columns: Mapping[str, Floats]) -> pa.StructArray:
+    """Objects of numbers; NaN is null."""
+    numbers = [pa.array(np.ascontiguousarray(column), from_pandas=True) for column in columns.values()]
+    return pa.StructArray.from_arrays(numbers, names=list(columns))
+
+
+def _reason_codes(judged: pd.DataFrame) -> pa.Array:
+    codes = ["[]" if explained is None else _codes(explained) for explained in judged["explanation"].tolist()]
+    return pa.ExtensionArray.from_storage(JSON, pa.array(codes, pa.string()))
+
+
+def _codes(explained: Mapping[str, Any]) -> str:
+    return msgspec.json.encode([reason["code"] for reason in explained["reasons"]]).decode()

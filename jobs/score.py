@@ -1,8 +1,8 @@
 """The score job: raw transactions in, explained alerts out.
 
-raw topic -> parse -> history (Spark state) -> features -> pandas UDF: scores, decision, SHAP for alerts
-               |                                               |-> alerts        exactly once
-               '-> dead letters                                '-> scored, dead  at least once, same key and bytes
+raw topic -> parse -> history (Spark state) -> answer: features, scores, decision, SHAP for alerts, records
+               |                                 |-> scored, dead   at least once, same key and bytes
+               '-> dead letters                  '-> alerts         exactly once, when all of the batch is answered
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ from pyspark.sql.streaming import StreamingQuery
 from features import event
 from features.catalogue import FeatureSet
 from features.parse import Contract
-from features.spark import ArrivedSince, History, with_events, with_features, with_histories
+from features.spark import ArrivedSince, FindPayments, History, with_events, with_histories
 from jobs import pipeline
 from jobs.alerts import AlertProducer
+from jobs.answer import MESSAGES_DDL, Answer
 from jobs.champion import Champion, LiveModel
 from jobs.checkpoint import START_AFRESH, Checkpoint
 from jobs.dead_letters import DeadLetterWriter
 from jobs.errors import CheckpointError
-from jobs.records import with_messages
+from jobs.records import Records
 from jobs.settings import Settings
 from jobs.tally import DUPLICATE, EVENTS, NEW, Tally
 from models.policy import Policy
-from models.spark import with_scores
 
 QUERY: Final = "score"
+# full requests: a scored record is 2 kB, and what lingers is flushed when the task ends
+SINK_OPTIONS: Final = {"kafka.batch.size": "262144", "kafka.linger.ms": "50"}
 Say = Callable[[str], None]
 
 
@@ -82,7 +84,7 @@ def read_raw(spark: SparkSession, settings: Settings) -> DataFrame:
 
 
 class ScoreBatch:
-    """What is done with one micro-batch: its new payments scored, then alerts, then everything else."""
+    """What is done with one micro-batch: its new payments answered in one Spark job, then its alerts sent."""
 
     def __init__(self, spark: SparkSession, settings: Settings, checkpoint: Checkpoint, tally: Tally, say: Say) -> None:
         self._settings, self._checkpoint, self._tally, self._say = settings, checkpoint, tally, say
@@ -100,25 +102,22 @@ class ScoreBatch:
         pinned = self._pinned(batch_id)
         model, policy = self._champion.load(pinned["model"]), Policy(**pinned["policy"])
         is_new = ArrivedSince(self._checkpoint.start_offsets(batch_id, self._settings.kafka.topics.raw))
-        messages = (
-            histories.transform(with_features, self._history, self._features, is_new, self._tally.features)
-            .transform(with_scores, model.bundle, policy, self._features, self._settings.stream.max_reasons)
-            .transform(
-                with_messages, self._settings.kafka.topics, self._features, self._stamp(batch_id, pinned, model, policy)
-            )
-            .persist()
+        answer = Answer(
+            FindPayments(self._history, self._features, is_new, self._tally.features),
+            model.bundle,
+            policy,
+            self._settings.stream.max_reasons,
+            Records(self._features, model.members, self._stamp(batch_id, pinned, model, policy)),
+            self._settings.kafka.topics,
+            self._tally.alerts,
         )
-        try:
-            alerts = messages.where("alert IS NOT NULL").select("key", "alert").collect()
-            counts = self._tally.take()
-            _check_complete(counts, batch_id, self._checkpoint.folder)
-            if alerts:
-                self._alerts.send(batch_id, [(bytes(row.key), bytes(row.alert)) for row in alerts])
-            if counts[NEW] or counts[DUPLICATE]:
-                self._write(messages)
-            self._tell_refused(counts, batch_id)
-        finally:
-            messages.unpersist()
+        self._tally.take()  # of an attempt in this process that failed
+        self._write(histories.mapInArrow(answer, MESSAGES_DDL))
+        counts, alerts = self._tally.take()
+        _check_complete(counts, batch_id, self._checkpoint.folder)
+        if alerts:
+            self._alerts.send(batch_id, alerts)
+        self._tell_refused(counts, batch_id)
 
     def _tell_refused(self, counts: Counter[str], batch_id: int) -> None:
         refused = sorted((reason, n) for reason, n in counts.items() if reason not in (EVENTS, NEW))
@@ -164,8 +163,8 @@ class ScoreBatch:
         }
 
     def _write(self, messages: DataFrame) -> None:
-        sink = messages.select("topic", "key", "value").write.format("kafka")
-        sink.options(**self._settings.kafka.spark_options()).save()
+        sink = messages.write.format("kafka")
+        sink.options(**self._settings.kafka.spark_options(), **SINK_OPTIONS).save()
 
     @cached_property
     def _query_id(self) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -12,6 +13,7 @@ from jobs.settings import Settings
 
 SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit, which has started the JVM already
 STATE_STORE = "spark.sql.streaming.stateStore"
+_KEPT_BYTES = str(2**30)
 
 
 def spark_session(settings: Settings, app_name: str, n_cores: int | None = None) -> SparkSession:
@@ -49,6 +51,10 @@ def _options(settings: Settings) -> dict[str, str]:
         "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 2**20),
         # collect_list over more keys than the default of 128 would fall back to sorting
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "1000000",
+        # workers keep the memory they have: every batch asks for as much again, and the system clears each page anew
+        "spark.executorEnv.MALLOC_MMAP_THRESHOLD_": _KEPT_BYTES,
+        "spark.executorEnv.MALLOC_TRIM_THRESHOLD_": _KEPT_BYTES,
+        "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
         f"{STATE_STORE}.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
         f"{STATE_STORE}.rocksdb.changelogCheckpointing.enabled": "true",
         f"{STATE_STORE}.rocksdb.trackTotalNumberOfRows": "false",  # counting costs a read per write
@@ -56,12 +62,17 @@ def _options(settings: Settings) -> dict[str, str]:
     }
 
 
+def _log4j(settings: Settings) -> Path:
+    return settings.conf_dir / "log4j2.properties"
+
+
 def _local_options(settings: Settings) -> dict[str, str]:
     return {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={settings.conf_dir / 'log4j2.properties'}",
+        # least work for a few cores: G1 collects beside the tasks, and its barriers cost them and the compiler
+        "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Dlog4j2.configurationFile={_log4j(settings)}",
         "spark.ui.enabled": "false",
         "spark.locality.wait": "0",
         # on a cluster the executors' Python environment may not hold our packages before a task brings them

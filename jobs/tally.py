@@ -1,85 +1,115 @@
-"""Counts from inside the workers, exact under retries: a task that runs again replaces its own count."""
+"""What the workers tell the driver beside their rows: counts and alerts, exact under retries.
+
+A task that runs again, or twice at once, replaces what it said before.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pyspark import Accumulator, AccumulatorParam, SparkContext, TaskContext
 
 from features.kernel import Features
 from features.parse import Parsed
 from jobs.dead_letters import DeadLetterWriter
-
-Counts = dict[tuple[str, int], Counter[str]]
+from jobs.records import Message
 
 EVENTS = "events"
 NEW = "new"
 DUPLICATE = "duplicate"
 
 
-class _LastOfEachTask(AccumulatorParam[Counts]):
-    def zero(self, value: Counts) -> Counts:
+class Told(NamedTuple):
+    """What tasks told so far."""
+
+    counts: Counter[str]
+    alerts: tuple[Message, ...]
+
+    def __add__(self, other: Told) -> Told:  # type: ignore[override] - a sum of reports, not a longer tuple
+        return Told(self.counts + other.counts, self.alerts + other.alerts)
+
+
+NOTHING = Told(Counter(), ())
+ByTask = dict[tuple[str, int], Told]
+
+
+class _LastOfEachTask(AccumulatorParam[ByTask]):
+    def zero(self, value: ByTask) -> ByTask:
         return {}
 
-    def addInPlace(self, value1: Counts, value2: Counts) -> Counts:  # noqa: N802 - PySpark's name
+    def addInPlace(self, value1: ByTask, value2: ByTask) -> ByTask:  # noqa: N802 - PySpark's name
         return value1 | value2
 
 
 @dataclass
 class _Step:
-    """Counts one step of the plan, task by task."""
+    """Reports for one step of the plan, task by task."""
 
-    counts: Accumulator[Counts]
+    reports: Accumulator[ByTask]
     step: str
     _task: int = field(default=-1, init=False)
-    _running: Counter[str] = field(default_factory=Counter, init=False)
+    _running: Told = field(default=NOTHING, init=False)
 
-    def add(self, found: Counter[str]) -> None:
+    def tell(self, told: Told) -> None:
         context = TaskContext.get()
         if context is None:
-            raise RuntimeError("counts are taken inside Spark tasks only")
+            raise RuntimeError("reports come from inside Spark tasks only")
         if context.taskAttemptId() != self._task:
-            self._task, self._running = context.taskAttemptId(), Counter()
-        self._running = self._running + found
-        self.counts += {(self.step, context.partitionId()): self._running}
+            self._task, self._running = context.taskAttemptId(), NOTHING
+        self._running = self._running + told
+        self.reports += {(self.step, context.partitionId()): self._running}
 
 
 class ParsedStep(_Step):
     """Counts events and reasons, and hands dead letters to the writer."""
 
-    def __init__(self, counts: Accumulator[Counts], writer: DeadLetterWriter) -> None:
-        super().__init__(counts, "parsed")
+    def __init__(self, reports: Accumulator[ByTask], writer: DeadLetterWriter) -> None:
+        super().__init__(reports, "parsed")
         self._writer = writer
 
     def __call__(self, parsed: Parsed) -> None:
         """Called in the worker with every parsed batch."""
         self._writer(parsed.dead)
         reasons = Counter(reason for reasons in parsed.dead.column("reasons").to_pylist() for reason in reasons)
-        self.add(Counter({EVENTS: parsed.events.num_rows}) + reasons)
+        self.tell(Told(Counter({EVENTS: parsed.events.num_rows}) + reasons, ()))
 
 
 class FeaturesStep(_Step):
     """Counts new payments and duplicates."""
 
-    def __init__(self, counts: Accumulator[Counts]) -> None:
-        super().__init__(counts, "features")
+    def __init__(self, reports: Accumulator[ByTask]) -> None:
+        super().__init__(reports, "features")
 
     def __call__(self, found: Features) -> None:
         """Called in the worker with every computed batch."""
-        self.add(Counter({NEW: len(found.rows), DUPLICATE: len(found.duplicates)}))
+        self.tell(Told(Counter({NEW: len(found.rows), DUPLICATE: len(found.duplicates)}), ()))
+
+
+class AlertsStep(_Step):
+    """Brings the alerts to the driver, which sends them in one transaction."""
+
+    def __init__(self, reports: Accumulator[ByTask]) -> None:
+        super().__init__(reports, "alerts")
+
+    def __call__(self, alerts: Sequence[Message]) -> None:
+        """Called in the worker with the alerts of every answered batch."""
+        self.tell(Told(Counter(), tuple(alerts)))
 
 
 class Tally:
-    """The counts of the micro-batch that is running."""
+    """What is told of the micro-batch that is running."""
 
     def __init__(self, context: SparkContext, writer: DeadLetterWriter) -> None:
-        self._counts = context.accumulator({}, _LastOfEachTask())
-        self.parsed = ParsedStep(self._counts, writer)
-        self.features = FeaturesStep(self._counts)
+        self._reports = context.accumulator({}, _LastOfEachTask())
+        self.parsed = ParsedStep(self._reports, writer)
+        self.features = FeaturesStep(self._reports)
+        self.alerts = AlertsStep(self._reports)
 
-    def take(self) -> Counter[str]:
-        """What was counted since the last call."""
-        total: Counter[str] = sum(self._counts.value.values(), Counter())
-        self._counts.value = {}
+    def take(self) -> Told:
+        """What was told since the last call."""
+        total = sum(self._reports.value.values(), NOTHING)
+        self._reports.value = {}
         return total

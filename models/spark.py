@@ -1,4 +1,4 @@
-"""Scoring in Spark: ``score_block`` over Arrow batches, with the bundle broadcast.
+"""Scoring of any DataFrame with features: ``score_block`` in an iterator pandas UDF, with the bundle broadcast.
 
 An explanation leaves Python as JSON text. A nested column of a pandas UDF costs a Python call per row, whatever is in
 it; a text costs none where there is none, and only alerts have one.

@@ -99,8 +99,8 @@ def test_every_setting_in_base_yaml_says_its_unit_and_reason() -> None:
 
 
 def pins(text: str) -> dict[str, str]:
-    return {name.lower().replace("_", "-"): version
-            for name, version in re.findall(r"^\s*\"?([A-Za-z0-9_.-]+)==([^\s\",]+)", text, flags=re.MULTILINE)}
+    pin = re.compile(r"^\s*\"?([A-Za-z0-9_.-]+)(?:\[\w+\])?==([^\s\",]+)", flags=re.MULTILINE)
+    return {name.lower().replace("_", "-"): version for name, version in pin.findall(text)}
 
 
 def test_every_direct_dependency_is_pinned_as_in_the_lock() -> None:
