@@ -29,6 +29,7 @@ DEV_REQUIRES = [
     "pytest==9.2.0",             # runs the tests
     "pytest-timeout==2.4.0",     # ends a test that waits for a service for ever
     "hypothesis==6.170.15",      # property tests: parity, no future leak, parse never raises
+    "matplotlib==3.11.2",        # the picture of make bench
     "shap==0.51.0",              # the reference that models/tree_shap.py is compared with
     "ruff==0.17.5",              # lint
     "mypy==2.4.1",               # types, strict on features and models

@@ -14,8 +14,11 @@ _ALERT_ID: Final = re.compile(rb'"alert_id":"([0-9a-f]+)"')
 _RISK: Final = re.compile(rb'"risk_score":([0-9.eE+-]+)')
 
 
-def account(settings: Settings, n_sent: int) -> dict[str, int]:
-    """Counts of a finished run, ``lost`` and ``double`` among them; every message of its topics is read."""
+def account(settings: Settings, n_sent: int, n_refused: int) -> dict[str, int]:
+    """Counts of a finished run, ``lost`` and ``double`` among them; every message of its topics is read.
+
+    ``n_refused`` of those sent must be dead letters. A payment over the threshold without its alert counts as lost.
+    """
     topics = settings.kafka.topics
     places: list[tuple[int, int]] = []
     n_due = 0
@@ -32,6 +35,7 @@ def account(settings: Settings, n_sent: int) -> dict[str, int]:
         "scored": n_scored,
         "dead": len(places) - n_scored,
         "alerts": len(alerts),
+        "wrongly_dead": abs(len(places) - n_scored - n_refused),
         "lost": n_sent - n_distinct + n_due - n_alerts,
         "double": len(places) - n_distinct + len(alerts) - n_alerts,
     }

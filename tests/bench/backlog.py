@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jobs.simulate.payment import Payments
 from tests.bench.bed import Bed
-from tests.bench.traffic import Traffic, last_hour_ms, send
+from tests.bench.traffic import Traffic, last_hour_ms, n_refused, send
 from tests.jobs import road
 
 Say = Callable[[str], None]
@@ -20,6 +20,8 @@ class Backlog(NamedTuple):
     place: Bed
     n_events: int
     n_users: int
+    n_refused: int
+    traffic: Traffic
     bytes_per_event: float
 
     def fresh(self, name: str) -> Bed:
@@ -29,7 +31,8 @@ class Backlog(NamedTuple):
 
     def facts(self) -> dict[str, Any]:
         """For the record."""
-        return {"n_events": self.n_events, "n_users": self.n_users, "bytes_per_event": self.bytes_per_event}
+        named = ("n_events", "n_users", "n_refused", "bytes_per_event")
+        return {name: getattr(self, name) for name in named} | {"settings_changed": self.place.changed()}
 
 
 def fill(place: Bed, n_events: int, n_users: int, say: Say) -> Backlog:
@@ -41,7 +44,7 @@ def fill(place: Bed, n_events: int, n_users: int, say: Say) -> Backlog:
     rows = traffic.rows()
     n_bytes = send(own.settings, traffic.messages(rows))
     _train(own, traffic, rows)
-    return Backlog(own, n_events, n_users, n_bytes / n_events)
+    return Backlog(own, n_events, n_users, n_refused(rows), traffic, n_bytes / n_events)
 
 
 def _train(place: Bed, traffic: Traffic, rows: Payments) -> None:

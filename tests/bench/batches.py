@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from jobs.archive import query_name
 from jobs.score import QUERY
 from jobs.settings import Settings
 
@@ -29,11 +30,21 @@ class Batch(NamedTuple):
 
 
 class Progress:
-    """The score query of these settings, as its checkpoint shows it."""
+    """One query that reads one topic, as its checkpoint shows it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._folder = Path(settings.stream.checkpoint_dir) / QUERY
-        self._topic = settings.kafka.topics.raw
+    def __init__(self, checkpoint: Path, topic: str) -> None:
+        self._folder, self._topic = checkpoint, topic
+
+    @classmethod
+    def of_score(cls, settings: Settings) -> Progress:
+        """The score job."""
+        return cls(Path(settings.stream.checkpoint_dir) / QUERY, settings.kafka.topics.raw)
+
+    @classmethod
+    def of_archive(cls, settings: Settings, table: str) -> Progress:
+        """One of the archive job's queries."""
+        topic = getattr(settings.kafka.topics, table)
+        return cls(Path(settings.stream.checkpoint_dir) / query_name(table), topic)
 
     @property
     def query_start_s(self) -> float:

@@ -28,6 +28,8 @@ from jobs.settings import REPOSITORY, Settings, load_settings
 from tests.conftest import free_port
 
 STOP_PATIENCE_S: Final = 90.0
+POLL_S: Final = 0.05
+LOGS: Final = "logs"
 Say = Callable[[str], None]
 
 
@@ -78,31 +80,32 @@ class Bed:
         """The environment that makes a program read these settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
         jars = {name: value for name, value in os.environ.items() if name == f"{ENV_PREFIX}JARS_DIR"}
-        spark_extra = self.overrides.get("spark", {}).get("extra", {})
         plain = {key: value for key, value in self.overrides.items() if key != "spark"}
         own = {variable(path): str(value) for path, value in leaves(plain)}
-        if spark_extra:
-            own[f"{ENV_PREFIX}SPARK__EXTRA"] = json.dumps(spark_extra)
+        if "spark" in self.overrides:  # the names of Spark's settings have dots and capitals
+            own[f"{ENV_PREFIX}SPARK__EXTRA"] = json.dumps(self.overrides["spark"]["extra"])
         python = {"PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))}
-        return kept | jars | own | python | {"SPARK_LOCAL_DIRS": str(self.folder / "spark")}
-
-    def n_raw(self) -> int:
-        """Records in the raw topic."""
-        return self.n_messages("raw")
+        return kept | jars | own | python
 
     def n_messages(self, role: str) -> int:
-        """Offsets in use in the topic of that role: records, and transaction markers where there are any."""
+        """Records in the topic of that role; among alerts the end of each transaction counts as one."""
         settings = self.settings
         state = topic_states(settings)[getattr(settings.kafka.topics, role)]
         return state.n_messages if state else 0
 
+    def changed(self) -> dict[str, Any]:
+        """Every setting that is not the default, but for folders and ports."""
+        named = {
+            ".".join(path): value for path, value in leaves(self.overrides) if path[0] not in ("var_dir", "broker")
+        }
+        return {name: value for name, value in named.items() if not name.endswith("_dir")}
+
 
 @contextmanager
 def bed(folder: Path, say: Say) -> Iterator[Bed]:
-    """An empty folder with a broker of its own, which is stopped at the end."""
+    """An empty folder with a broker of its own, which is stopped at the end; only the logs stay."""
     if folder.exists():
         shutil.rmtree(folder)
-    (folder / "spark").mkdir(parents=True)
     ports = {"port": free_port(), "controller_port": free_port()}
     overrides = {"var_dir": str(folder.resolve()), "broker": ports}
     broker = Broker(load_settings(**overrides), say)
@@ -111,6 +114,13 @@ def bed(folder: Path, say: Say) -> Iterator[Bed]:
         yield Bed(overrides, status.pid or 0)
     finally:
         broker.stop()
+        _clear_all_but_logs(folder)
+
+
+def _clear_all_but_logs(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != LOGS:
+            shutil.rmtree(entry)
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,7 @@ class Job:
 
     process: subprocess.Popen[bytes]
     log: Path
+    scratch: Path
     started_s: float
 
     @property
@@ -137,26 +148,38 @@ class Job:
         self.process.wait()
         self.check()
 
+    def wait_for_spark(self) -> float:
+        """Until its Spark context is up and has made its folder for Python; returns the time of the wall clock."""
+        while not any(self.scratch.glob("*/pyspark-*")) and self.process.poll() is None:
+            time.sleep(POLL_S)
+        return time.time()
+
+    def last_line(self) -> str:
+        """What it said at the end."""
+        return self.log.read_text(errors="replace").splitlines()[-1]
+
 
 @contextmanager
 def job(place: Bed, *arguments: str, module: str = "jobs.cli") -> Iterator[Job]:
     """``tidewatch <arguments>`` as a process of its own, stopped at the end as a user would."""
-    logs = place.folder / "logs"
-    logs.mkdir(exist_ok=True)
-    log = logs / f"{time.time_ns()}-{Path(arguments[0]).stem}.txt"
+    name = f"{time.time_ns()}-{arguments[0].strip('-')}"
+    log, scratch = place.folder / LOGS / f"{name}.txt", place.folder / "spark" / name
+    log.parent.mkdir(exist_ok=True)
+    scratch.mkdir(parents=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=REPOSITORY,
-            env=place.env(),
+            env=place.env() | {"SPARK_LOCAL_DIRS": str(scratch)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
-        yield Job(process, log, time.time())
+        yield Job(process, log, scratch, time.time())
     finally:
         _stop(process)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

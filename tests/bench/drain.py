@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from tests.bench.accounting import account
+from tests.bench.backlog import Backlog
 from tests.bench.batches import Batch, Progress
 from tests.bench.bed import Bed, Job, job
 from tests.bench.stages import EVENT_LOG, stage_times
@@ -15,13 +16,13 @@ from tests.bench.usage import Usage
 TIMEOUT_S: Final = 1_800
 
 
-def drain(place: Bed, *, archive: bool = False, profile: bool = False) -> dict[str, Any]:
-    """Score all that is in the raw topic once. ``place`` is fresh but for its raw topic and model.
+def drain(backlog: Backlog, place: Bed, *, archive: bool = False, profile: bool = False) -> dict[str, Any]:
+    """Score the whole backlog once, in a ``place`` that is fresh.
 
     With ``archive`` the archive job starts at the same moment and works through the same backlog. With ``profile``
     Spark writes its event log, from which the time of every stage is taken.
     """
-    n_events = place.n_raw()
+    n_events = backlog.n_events
     log = place.folder / "event-log"
     log.mkdir(exist_ok=True)
     running = (
@@ -33,10 +34,10 @@ def drain(place: Bed, *, archive: bool = False, profile: bool = False) -> dict[s
         usage = stack.enter_context(Usage(score.pid, place.broker_pid))
         progress = _drained(place, score, archiving, n_events)
         time.sleep(0.5)  # one more look at the counters
-        found = figures(score, usage, progress, n_events)
+        found = figures(score, usage, progress)
     if profile:
         found["stages"] = stage_times(log)
-    return found | {"accounting": account(place.settings, n_events)}
+    return found | {"accounting": account(place.settings, n_events, backlog.n_refused)}
 
 
 def _drained(place: Bed, score: Job, archiving: Job | None, n_events: int) -> Progress:
@@ -45,21 +46,22 @@ def _drained(place: Bed, score: Job, archiving: Job | None, n_events: int) -> Pr
         if archiving:
             archiving.check()
 
-    progress = Progress(place.settings)
+    progress = Progress.of_score(place.settings)
     progress.wait(n_events, TIMEOUT_S, check)
     return progress
 
 
-def figures(score: Job, usage: Usage, progress: Progress, n_events: int) -> dict[str, Any]:
+def figures(running: Job, usage: Usage, progress: Progress) -> dict[str, Any]:
     """Events per second and CPU per event over three stretches that end with the commit of the last micro-batch.
 
     No suffix: from the start of the query, when Spark is up and nothing is read. ``_command``: from the start of the
     program. ``_warm``: from the end of the first micro-batch, without that batch's events.
     """
     batches = progress.batches()
+    n_events = sum(batch.n_rows for batch in batches)
     end_s = batches[-1].ended_s
     found = _stretch(usage, progress.query_start_s, end_s, n_events)
-    found |= _suffixed("_command", _stretch(usage, score.started_s, end_s, n_events))
+    found |= _suffixed("_command", _stretch(usage, running.started_s, end_s, n_events))
     if len(batches) > 1:
         warm = n_events - batches[0].n_rows
         found |= _suffixed("_warm", _stretch(usage, batches[0].ended_s, end_s, warm))

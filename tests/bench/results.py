@@ -14,15 +14,20 @@ Result = dict[str, Any]
 def medians(samples: Sequence[Result]) -> Result:
     """The median of every number that the samples have in common, and the samples."""
     common = set.intersection(*(set(sample) for sample in samples))
-    names = [name for name in samples[0] if name in common and isinstance(samples[0][name], int | float)]
-    found: Result = {name: median(sample[name] for sample in samples) for name in names}
+    found: Result = {name: median(sample[name] for sample in samples) for name in numbers(samples[0]) if name in common}
     return found | {"samples": list(samples)}
 
 
+def numbers(result: Result) -> Result:
+    """What is a number in it."""
+    return {name: value for name, value in result.items() if isinstance(value, int | float)}
+
+
 def unaccounted(results: Any) -> int:
-    """How many records were lost or double in all measurements together."""
+    """How many records were lost, double or wrongly refused in all measurements together."""
     if isinstance(results, dict):
-        here = results["accounting"]["lost"] + results["accounting"]["double"] if "accounting" in results else 0
+        counts = results.get("accounting", {})
+        here = sum(counts.get(name, 0) for name in ("lost", "double", "wrongly_dead"))
         return here + sum(unaccounted(value) for value in results.values())
     return sum(map(unaccounted, results)) if isinstance(results, list) else 0
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jobs.raw_topic import RawTopic
 from jobs.settings import Settings
-from jobs.simulate.dirt import Dirt, soiled
+from jobs.simulate.dirt import CLEAN, DUPLICATE, FUTURE, LATE, MALFORMED, Dirt, soiled
 from jobs.simulate.payment import DAY_MS, HOUR_MS, Payments, ip_address
 from jobs.simulate.render import Messages, rendered
 from jobs.simulate.traffic import history
@@ -46,6 +46,9 @@ class Traffic:
         rows = rows[np.argsort(rows["record_ms"], kind="stable")][-self.n_events :]
         if len(rows) < self.n_events:
             raise ValueError(f"{len(rows)} payments were made in place of {self.n_events}")
+        is_copy = np.ones(len(rows), bool)
+        is_copy[np.unique(rows["serial"], return_index=True)[1]] = False
+        rows["dirt"][(rows["dirt"] == DUPLICATE) & ~is_copy] = CLEAN  # its original was cut off
         return rows
 
     def messages(self, rows: Payments) -> Iterator[Messages]:
@@ -59,6 +62,11 @@ class Traffic:
         first = sum(len(rows) for _, rows in history(world, self.end_ms - SPAN_MS, self.end_ms))
         pace = _MORE * (self.n_events + 1_000) / max(first, 1)
         return replace(world, per_day=world.per_day * pace)
+
+
+def n_refused(rows: Payments) -> int:
+    """How many of them must end as dead letters."""
+    return int(np.isin(rows["dirt"], (LATE, FUTURE, DUPLICATE, MALFORMED)).sum())
 
 
 def send(settings: Settings, batches: Iterator[Messages]) -> int:

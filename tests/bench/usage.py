@@ -3,21 +3,21 @@
     python -m jobs.cli score ──► java ──► python worker daemon ──► python workers, forked
           driver                 jvm                        workers
 
-CPU is user and system time, that of ended children included once their parent has waited for them. Memory of forked
-workers is proportional (PSS), since they share most of their pages with the daemon.
+CPU is user and system time, that of ended workers included, for which their daemon has waited. Memory is proportional
+(PSS), since forked workers share most of their pages with the daemon.
 """
 
 from __future__ import annotations
 
 import bisect
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import psutil
+
+from tests.bench.watcher import Watcher
 
 DRIVER, JVM, WORKERS, BROKER = "driver", "jvm", "workers", "broker"
 CPU_EVERY_S: Final = 0.2
@@ -32,26 +32,15 @@ class Sample(NamedTuple):
     cpu_s: Counter[str]
 
 
-class Usage:
+class Usage(Watcher):
     """Watches the tree below ``pid``, and the broker if there is one, while the ``with`` block runs."""
 
     def __init__(self, pid: int, broker_pid: int | None = None) -> None:
+        super().__init__()
         self._root = psutil.Process(pid)
         self._broker = psutil.Process(broker_pid) if broker_pid else None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
         self.samples: list[Sample] = []
         self.memory_mb: list[Counter[str]] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
 
     def cpu_s(self, start_s: float, end_s: float) -> Counter[str]:
         """CPU seconds by role between two moments, from the samples nearest to them."""
@@ -60,10 +49,11 @@ class Usage:
 
     def cpu_us_per_event(self, start_s: float, end_s: float, n_events: int) -> dict[str, float]:
         """The same per event: Tidewatch's own in all, its JVM and Python, and the broker apart."""
-        cost = {role: seconds * 1e6 / n_events for role, seconds in self.cpu_s(start_s, end_s).items()}
+        used = self.cpu_s(start_s, end_s)
+        cost = {role: used[role] * 1e6 / n_events for role in (DRIVER, JVM, WORKERS, BROKER)}
         python = cost[DRIVER] + cost[WORKERS]
         found = {"cpu_us_per_event": cost[JVM] + python, "jvm_cpu_us_per_event": cost[JVM]}
-        return found | {"python_cpu_us_per_event": python, "broker_cpu_us_per_event": cost.get(BROKER, 0.0)}
+        return found | {"python_cpu_us_per_event": python, "broker_cpu_us_per_event": cost[BROKER]}
 
     def peak_mb(self) -> dict[str, float]:
         """Driver, JVM and workers together when they held most, and each at its own most."""
@@ -78,10 +68,11 @@ class Usage:
         around = self.samples[max(position - 1, 0) : position + 1]
         return min(around, key=lambda sample: abs(sample.at_s - at_s))
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Look until the end."""
         next_memory_s = 0.0
         roles = self._roles()
-        while not self._ended.wait(CPU_EVERY_S):
+        while not self.ended.wait(CPU_EVERY_S):
             if time.monotonic() >= next_memory_s:
                 roles = self._roles()
                 self.memory_mb.append(_pss_mb(roles))
@@ -113,7 +104,8 @@ def _cpu_s(roles: Iterable[tuple[str, psutil.Process]]) -> Counter[str]:
     found: Counter[str] = Counter()
     for role, process in roles:
         try:
-            found[role] += sum(process.cpu_times()[:4])  # own user and system, and those of ended children
+            own_and_ended = process.cpu_times()[:4]  # user and system, then those of ended children
+            found[role] += sum(own_and_ended if role == WORKERS else own_and_ended[:2])
         except psutil.NoSuchProcess:
             continue
     return found

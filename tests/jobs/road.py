@@ -104,16 +104,17 @@ def read_topic(settings: Settings, topic: str) -> Iterator[dict[str, Any]]:
     yield from (msgspec.json.decode(record.value) for record in read_records(settings, topic))
 
 
-def read_records(settings: Settings, topic: str) -> Iterator[Any]:
-    """Every committed message with its key, time and place."""
+def read_records(settings: Settings, topic: str, since_ms: int = 0) -> Iterator[Any]:
+    """Every committed message with its key, time and place, from the first that is dated so or later."""
     consumer = KafkaConsumer(
         **settings.kafka.client_options(), isolation_level="read_committed", enable_auto_commit=False
     )
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
         consumer.assign(partitions)
-        consumer.seek_to_beginning()
         ends = consumer.end_offsets(partitions)
+        for partition, first in consumer.offsets_for_times(dict.fromkeys(partitions, since_ms)).items():
+            consumer.seek(partition, first.offset if first else ends[partition])
         while any(consumer.position(partition) < ends[partition] for partition in partitions):
             for records in consumer.poll(timeout_ms=500).values():
                 yield from records
