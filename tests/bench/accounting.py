@@ -8,7 +8,8 @@ from typing import Final
 from jobs.settings import Settings
 from tests.jobs.road import read_records
 
-_PLACE: Final = re.compile(rb'"raw_partition":(\d+),"raw_offset":(\d+)')
+_PARTITION: Final = re.compile(rb'"raw_partition":(\d+)')
+_OFFSET: Final = re.compile(rb'"raw_offset":(\d+)')
 _DEAD_KEY: Final = re.compile(rb":(\d+):(\d+)$")
 _ALERT_ID: Final = re.compile(rb'"alert_id":"([0-9a-f]+)"')
 _RISK: Final = re.compile(rb'"risk_score":([0-9.eE+-]+)')
@@ -23,11 +24,12 @@ def account(settings: Settings, n_sent: int, n_refused: int) -> dict[str, int]:
     places: list[tuple[int, int]] = []
     n_due = 0
     for record in read_records(settings, topics.scored):
-        places.append(_place(_found(_PLACE, record.value)))
+        places.append((int(_found(_PARTITION, record.value)[1]), int(_found(_OFFSET, record.value)[1])))
         n_due += float(_found(_RISK, record.value)[1]) >= settings.policy.alert_threshold
     n_scored = len(places)
     for record in read_records(settings, topics.dead):
-        places.append(_place(_found(_DEAD_KEY, record.key)))
+        place = _found(_DEAD_KEY, record.key)
+        places.append((int(place[1]), int(place[2])))
     alerts = [_found(_ALERT_ID, record.value)[1] for record in read_records(settings, topics.alerts)]
     n_distinct, n_alerts = len(set(places)), len(set(alerts))
     return {
@@ -39,10 +41,6 @@ def account(settings: Settings, n_sent: int, n_refused: int) -> dict[str, int]:
         "lost": n_sent - n_distinct + n_due - n_alerts,
         "double": len(places) - n_distinct + len(alerts) - n_alerts,
     }
-
-
-def _place(found: re.Match[bytes]) -> tuple[int, int]:
-    return int(found[1]), int(found[2])
 
 
 def _found(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes]:
