@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,6 @@ from models.tree_layout import Indices, Inputs
 
 if TYPE_CHECKING:
     from models.flat_forest import FlatForest
-
-LANES: Final = 4  # quadrature points worked on at once, as many as one vector register holds
 
 Path = dict[int, tuple[np.float32, np.float32, float]]  # by feature: low, high and share, as in Paths
 
@@ -89,34 +87,58 @@ def _leaves(forest: FlatForest) -> list[tuple[float, Path]]:
 
 
 def _quadrature(longest: int) -> tuple[Vector, Vector]:
-    """Gauss-Legendre points and weights on [0, 1], exact for a path of ``longest`` features; idle ones weigh 0."""
+    """Gauss-Legendre points and weights on [0, 1], exact for a path of ``longest`` features."""
     n_points = max(1, -(-longest // 2))  # n points are exact up to degree 2 n - 1; the degree is one less than the path
     points, weights = np.polynomial.legendre.leggauss(n_points)
-    idle = (0, -n_points % LANES)
-    return np.pad((points + 1) / 2, idle), np.pad(weights / 2, idle)
+    return (points + 1) / 2, weights / 2
+
+
+def _divide(
+    value: float, holds: int, share: Vector, points: Vector, weights: Vector, products: Vector, parts: Vector
+) -> None:
+    """Fill ``parts`` with what a leaf gives to each feature of its path; bit k of ``holds`` is o_k."""
+    for p in range(len(points)):
+        products[p] = weights[p] * value
+    for k in range(len(share)):
+        gain = np.float64((holds >> k) & 1) - share[k]
+        for p in range(len(points)):
+            products[p] *= share[k] + points[p] * gain
+    for k in range(len(share)):
+        gain = np.float64((holds >> k) & 1) - share[k]
+        others = 0.0
+        for p in range(len(points)):
+            others += products[p] / (share[k] + points[p] * gain)
+        parts[k] = gain * others
+
+
+_divided: Callable[..., None] = njit(inline="always", error_model="numpy")(_divide)
 
 
 def _shap_rows(
     inputs: Inputs, n_features: int, starts: Indices, feature: Indices, low: Inputs, high: Inputs, share: Vector,
     value: Vector, points: Vector, weights: Vector,
 ) -> Matrix:
-    shap = np.zeros((inputs.shape[0], n_features))
-    for row in range(inputs.shape[0]):
-        for first in range(0, len(points), LANES):
-            t0, t1, t2, t3 = points[first], points[first + 1], points[first + 2], points[first + 3]
-            for leaf in range(len(value)):
-                a0, a1 = weights[first] * value[leaf], weights[first + 1] * value[leaf]
-                a2, a3 = weights[first + 2] * value[leaf], weights[first + 3] * value[leaf]
-                for entry in range(starts[leaf], starts[leaf + 1]):
-                    x, z = inputs[row, feature[entry]], share[entry]
-                    gain = np.float64((low[entry] < x) & (x <= high[entry])) - z
-                    a0, a1 = a0 * (z + t0 * gain), a1 * (z + t1 * gain)
-                    a2, a3 = a2 * (z + t2 * gain), a3 * (z + t3 * gain)
-                for entry in range(starts[leaf], starts[leaf + 1]):
-                    x, z = inputs[row, feature[entry]], share[entry]
-                    gain = np.float64((low[entry] < x) & (x <= high[entry])) - z
-                    others = a0 / (z + t0 * gain) + a1 / (z + t1 * gain) + a2 / (z + t2 * gain) + a3 / (z + t3 * gain)
-                    shap[row, feature[entry]] += gain * others
+    """What a leaf gives hangs on which of its splits hold, and on nothing else: worked out once for all rows alike."""
+    n_rows, longest = inputs.shape[0], int(np.max(starts[1:] - starts[:-1]))
+    shap = np.zeros((n_rows, n_features))
+    known, parts = np.empty(n_rows, np.int64), np.empty((n_rows, longest))
+    products = np.empty(len(points))
+    for leaf in range(len(value)):
+        first, length, n_known = np.int64(starts[leaf]), np.int64(starts[leaf + 1]) - np.int64(starts[leaf]), 0
+        for row in range(n_rows):
+            holds = np.int64(0)
+            for k in range(length):
+                x = inputs[row, feature[first + k]]
+                holds |= np.int64((low[first + k] < x) & (x <= high[first + k])) << k
+            at = 0
+            while at < n_known and known[at] != holds:
+                at += 1
+            if at == n_known:
+                n_known += 1
+                known[at] = holds
+                _divided(value[leaf], holds, share[first : first + length], points, weights, products, parts[at])
+            for k in range(length):
+                shap[row, feature[first + k]] += parts[at, k]
     return shap
 
 
