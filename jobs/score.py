@@ -80,6 +80,7 @@ def read_raw(spark: SparkSession, settings: Settings) -> DataFrame:
         .option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
         .option("failOnDataLoss", "true")
         .load()
+        .coalesce(settings.stream.n_shuffle_partitions)  # no more tasks than cores, however many partitions
     )
 
 

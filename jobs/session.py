@@ -14,6 +14,10 @@ from jobs.settings import Settings
 SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit, which has started the JVM already
 STATE_STORE = "spark.sql.streaming.stateStore"
 _KEPT_BYTES = str(2**30)
+_JVM = (
+    "-XX:+UseParallelGC",  # least work for a few cores: G1 collects beside the tasks, and its barriers cost them too
+    "-Djdk.lang.Process.launchMechanism=VFORK",  # Hadoop starts a chmod for every file it writes
+)
 
 
 def spark_session(settings: Settings, app_name: str, n_cores: int | None = None) -> SparkSession:
@@ -71,8 +75,7 @@ def _local_options(settings: Settings) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": settings.spark.driver_memory,
-        # least work for a few cores: G1 collects beside the tasks, and its barriers cost them and the compiler
-        "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Dlog4j2.configurationFile={_log4j(settings)}",
+        "spark.driver.extraJavaOptions": " ".join((*_JVM, f"-Dlog4j2.configurationFile={_log4j(settings)}")),
         "spark.ui.enabled": "false",
         "spark.locality.wait": "0",
         # on a cluster the executors' Python environment may not hold our packages before a task brings them
