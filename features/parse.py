@@ -36,6 +36,9 @@ from features.transaction import (
     Reason,
 )
 
+# Windows and watermark know an event by its minute: with every step of the watermark Spark goes through all state, and
+# compiles its operators anew.
+TICK_MS: Final = 60_000
 EVENTS: Final = pa.schema({"user_id": pa.string(), "event_time": pa.timestamp("us", "UTC"), "event": pa.binary()})
 DEAD: Final = pa.schema(
     {
@@ -187,7 +190,8 @@ def _split(raw: pa.RecordBatch, batch: _Batch, heads: event.Heads, texts: dict[s
     good = batch.good
     kept = pa.array(np.flatnonzero(good))
     heads = heads[good]
-    times = pa.array(heads["event_ms"], pa.timestamp("ms", "UTC")).cast(pa.timestamp("us", "UTC"))
+    minutes = heads["event_ms"] // TICK_MS * TICK_MS
+    times = pa.array(minutes, pa.timestamp("ms", "UTC")).cast(pa.timestamp("us", "UTC"))
     events = event.pack(heads, {name: texts[name].take(kept) for name in TEXTS})
     dead = np.flatnonzero(~good)
     rejected = raw.take(pa.array(dead))

@@ -31,7 +31,7 @@ from features.catalogue import FeatureSet
 from features.event import Heads
 from features.kernel import Features, compute
 from features.money import EXPONENT
-from features.parse import Contract, Parsed, parse
+from features.parse import TICK_MS, Contract, Parsed, parse
 from features.timeline import Floats
 from features.transaction import TEXTS
 
@@ -95,8 +95,9 @@ class History:
 
     @property
     def slide_ms(self) -> int:
-        """Distance between windows, and the stretch of each in which events are new."""
-        return 3 * max(self.horizon_ms, self.lookahead_ms) - self.lookahead_ms
+        """Distance between windows, and the stretch of each in which events are new; a multiple of TICK_MS."""
+        exact = 3 * max(self.horizon_ms, self.lookahead_ms) - self.lookahead_ms
+        return exact // TICK_MS * TICK_MS
 
     @property
     def horizon_ms(self) -> int:
@@ -115,7 +116,7 @@ class History:
 
 
 def with_events(raw: DataFrame, contract: Contract, on_parsed: OnParsed | None = None) -> DataFrame:
-    """Parse raw records (columns topic, partition, offset, timestamp, value) to ``user_id, event_time, event``.
+    """Parse raw records (columns topic, partition, offset, timestamp, value) to ``user_id``, minute and ``event``.
 
     ``on_parsed`` is called in the worker with every batch, at least once: its dead letters go no further than that.
     """

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from features import event
 from features.catalogue import FeatureSet
+from features.parse import TICK_MS
 from features.spark import ArrivedSince, HappenedBetween, History
 from tests.features.builders import CONTRACT
 
@@ -40,6 +41,7 @@ def test_every_event_is_new_in_one_window_that_reaches_back_the_horizon_and_ahea
     holding = [start for start in starts if start <= event_ms < start + length]
     (home,) = [start for start in holding if history.at_home(np.array([start]), np.array([event_ms]))[0]]
     assert home <= event_ms - horizon
+    assert home <= event_ms // TICK_MS * TICK_MS  # by which Spark finds its windows
     assert event_ms + history.lookahead_ms < home + length
     assert len(holding) <= 3  # so many times is an event kept
 
