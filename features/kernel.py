@@ -17,6 +17,7 @@ from features import calendar
 from features.catalogue import CITY_WINDOW_S, NOVEL, PLURAL, FeatureSet, distinct_spec
 from features.event import HASHED, HEAD, Heads
 from features.geo import haversine_km
+from features.limit import HOUR_MS, NO_LIMIT, admit
 from features.money import EXPONENT
 from features.timeline import Floats, Ints, SquareSums, Timeline, running_sum
 from features.transaction import IDENTITIES
@@ -33,26 +34,42 @@ Events = Heads | Mapping[str, NDArray[Any]]  # the numbers of events by name
 
 
 class Features(NamedTuple):
-    """``rows`` (m,) and ``matrix`` (m, n_features) of the new payments, ``duplicates`` the rows that are repeats.
+    """``rows`` (m,) and ``matrix`` (m, n_features) of the new payments; the other new events are refused.
 
-    Rows are positions in the arrays given to ``compute``; NaN in the matrix is missing.
+    ``duplicates`` are the rows that are repeats, ``too_active`` those over the limit. ``last_admitted`` are the rows,
+    new or not, that reached the limit in an hour of which something is new. Rows are positions in the arrays given to
+    ``compute``; NaN in the matrix is missing.
     """
 
     rows: Ints
     matrix: Floats
     duplicates: Ints
+    too_active: Ints
+    last_admitted: Ints
 
 
-def compute(user: Ints, heads: Heads, new: NDArray[np.bool_], chosen: FeatureSet, lookahead_ms: int = 0) -> Features:
+def compute(
+    user: Ints,
+    heads: Heads,
+    new: NDArray[np.bool_],
+    chosen: FeatureSet,
+    lookahead_ms: int = 0,
+    max_per_hour: int = NO_LIMIT,
+) -> Features:
     """Features of the ``new`` events among ``heads``, each with the events of its user that it may see.
 
     ``user`` numbers the history each event belongs to. Order of rows does not matter. ``lookahead_ms`` is how far an
     earlier arrival can lie ahead in event time (``max_lateness + max_skew``); it only serves to find duplicates.
+    Hours that a new event can look into must be whole, for ``max_per_hour`` (see features/limit.py).
     """
     horizon_ms = chosen.horizon_s * _SECOND_MS
     order = np.lexsort((heads["arrival"], heads["event_ms"], user))
     order = order[_useful(user[order], heads["event_ms"][order], new[order], horizon_ms, lookahead_ms)]
     user, heads, new = user[order], heads[order], new[order]
+    over, last = admit(user, heads, new, max_per_hour)
+    too_active, last_admitted = order[new & over], order[last]
+    if over.any():
+        order, user, heads, new = order[~over], user[~over], heads[~over], new[~over]
     repeated = find_duplicates(user, heads, horizon_ms, lookahead_ms)
     duplicates = order[new & repeated.dead]
     order, user, heads, wanted, reused = _without_redundant(order, user, heads, new, repeated)
@@ -65,17 +82,18 @@ def compute(user: Ints, heads: Heads, new: NDArray[np.bool_], chosen: FeatureSet
         among = np.isin(user, user[rows[apart]])
         own_rows = (np.cumsum(among) - 1)[rows[apart]]
         matrix[apart] = _matrix_apart(user[among], heads[among], own_rows, reused[among], chosen)
-    return Features(order[rows], matrix, duplicates)
+    return Features(order[rows], matrix, duplicates, too_active, last_admitted)
 
 
 def _useful(
     user: Ints, event_ms: Ints, new: NDArray[np.bool_], horizon_ms: int, lookahead_ms: int
 ) -> NDArray[np.bool_]:
-    """Events that some new event can see or be a duplicate of; the rest of the history is not looked at."""
+    """Whole hours with events that some new event can see or be a duplicate of; the rest is not looked at."""
     first, last = np.full(user.max(initial=-1) + 1, 2**62), np.full(user.max(initial=-1) + 1, -(2**62))
     np.minimum.at(first, user[new], event_ms[new])
     np.maximum.at(last, user[new], event_ms[new])
-    return (event_ms > first[user] - horizon_ms) & (event_ms <= last[user] + lookahead_ms)
+    first, last = (first - horizon_ms) // HOUR_MS * HOUR_MS, (last + lookahead_ms) // HOUR_MS * HOUR_MS + HOUR_MS
+    return (event_ms >= first[user]) & (event_ms < last[user])
 
 
 def _without_redundant(

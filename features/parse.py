@@ -23,6 +23,7 @@ from features import event
 from features.clock import read_instants
 from features.decode import Values, decode
 from features.errors import RateTableError
+from features.limit import Crowd
 from features.money import RateTable
 from features.numbers import missing, read_numbers
 from features.transaction import (
@@ -64,6 +65,7 @@ class Contract:
     max_lateness_s: int = 3600
     max_skew_s: int = 300
     max_message_bytes: int = 65_536
+    max_user_payments_per_hour: int = 1_000
 
     def __post_init__(self) -> None:
         """Refuse a default currency that would make every record without one a dead letter."""
@@ -76,7 +78,7 @@ class Contract:
     @property
     def version(self) -> str:
         """Stands for everything a record is judged by; another text may judge another way."""
-        limits = (self.max_lateness_s, self.max_skew_s, self.max_message_bytes)
+        limits = (self.max_lateness_s, self.max_skew_s, self.max_message_bytes, self.max_user_payments_per_hour)
         return ":".join(map(str, (self.rates.version, self.default_currency, *limits)))
 
 
@@ -105,8 +107,11 @@ class _Batch:
         return ~bad
 
 
-def parse(raw: pa.RecordBatch, contract: Contract) -> Parsed:
-    """Split raw records (columns RAW_COLUMNS, ``timestamp`` being the record's own) into events and dead letters."""
+def parse(raw: pa.RecordBatch, contract: Contract, crowd: Crowd | None = None) -> Parsed:
+    """Split raw records (columns RAW_COLUMNS, ``timestamp`` being the record's own) into events and dead letters.
+
+    With a ``crowd``, events it is sure of are dead letters here, of which the kernel would find the same.
+    """
     batch = _read(raw.column("value"), contract.max_message_bytes)
     readable = batch.good
     heads = np.zeros(batch.n, event.HEAD)
@@ -118,6 +123,8 @@ def parse(raw: pa.RecordBatch, contract: Contract) -> Parsed:
     _read_times(batch, heads, contract)
     _read_money(batch, heads, texts["currency"], contract.rates)
     _read_coordinates(batch, heads)
+    if crowd is not None:
+        batch.blame(Reason.USER_TOO_ACTIVE, crowd.over(texts["user_id"], heads, batch.good))
     return _split(raw, batch, heads, texts)
 
 

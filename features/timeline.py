@@ -94,6 +94,13 @@ class Timeline:
         return np.searchsorted(key, key[own] - window_ms, "right"), own + 1
 
 
+def changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
+    """Rows in which any of the columns differs from the row before; the first row does."""
+    fresh = np.ones(len(columns[0]), bool)
+    fresh[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return fresh
+
+
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:
     """The same whole numbers in the smallest type: those of 16 bits are sorted by radix."""
     return values.astype(np.min_scalar_type(values.max(initial=0)))

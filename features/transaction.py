@@ -58,3 +58,4 @@ class Reason:
     TOO_LATE: Final = "too_late"
     IN_THE_FUTURE: Final = "in_the_future"
     DUPLICATE: Final = "duplicate"
+    USER_TOO_ACTIVE: Final = "user_too_active"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.event import Heads
-from features.timeline import Ints, Timeline, running_sum
+from features.timeline import Ints, Timeline, changes, running_sum
 
 Bools = NDArray[np.bool_]
 _CHUNK_EVENTS: Final = 500_000
@@ -50,8 +50,8 @@ def find_duplicates(user: Ints, heads: Heads, horizon_ms: int, lookahead_ms: int
     ids, times, arrivals = (heads[name][suspects] for name in ("transaction_id", "event_ms", "arrival"))
     order = np.lexsort((arrivals, times, ids, user[suspects]))
     rows, times, arrivals = suspects[order], times[order], arrivals[order]
-    new_id = _changes(user[rows], heads["transaction_id"][rows])
-    new_time = new_id | _changes(times)
+    new_id = changes(user[rows], heads["transaction_id"][rows])
+    new_time = new_id | changes(times)
     redundant[rows] = ~new_time
     number = np.cumsum(new_id) - 1
     span = int(times.max() - times.min()) + horizon_ms + lookahead_ms + 2
@@ -68,12 +68,6 @@ def _suspects(user: Ints, ids: NDArray[np.uint64]) -> Ints:
     ordered = np.sort(mixed)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     return np.flatnonzero(np.isin(mixed, twice)) if len(twice) else np.empty(0, np.int64)
-
-
-def _changes(*columns: NDArray[np.generic]) -> Bools:
-    changes = np.ones(len(columns[0]), bool)
-    changes[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
-    return changes
 
 
 def _range_min(values: Ints, low: Ints, high: Ints) -> Ints:
@@ -142,7 +136,7 @@ def _runs(timeline: Timeline, arrival: Ints, reused: Bools, horizon_ms: int) -> 
     """
     order = np.lexsort((arrival, timeline.user))
     left = np.searchsorted(timeline.key[reused] + horizon_ms, timeline.key, "right")
-    fresh = _changes(timeline.user[order], (np.cumsum(reused) + left)[order])
+    fresh = changes(timeline.user[order], (np.cumsum(reused) + left)[order])
     fresh[1:] |= np.diff(order) < 0
     run = np.empty(len(order), np.int64)
     run[order] = np.cumsum(fresh)
@@ -165,5 +159,5 @@ def _stacked(heads: Heads, rows: Ints, view: Ints, start: Ints, stop: Ints, reus
 def _first_arrivals(owner: Ints, ids: NDArray[np.uint64], arrivals: Ints) -> Bools:
     order = np.lexsort((arrivals, ids, owner))
     first = np.zeros(len(owner), bool)
-    first[order] = _changes(owner[order], ids[order])
+    first[order] = changes(owner[order], ids[order])
     return first

@@ -1,4 +1,4 @@
-"""One hop through Python for a micro-batch: histories in; scored records, duplicates and, aside, alerts out."""
+"""One hop through Python for a micro-batch: histories in; scored records, refused ones and, aside, alerts out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pandas as pd
 import pyarrow as pa
 from pyspark import Broadcast
 
-from features.spark import FindPayments
-from jobs.records import Message, Records, duplicates
+from features.spark import FindPayments, Payments
+from jobs.records import Message, Records, refused
 from jobs.sections import Topics
 from models.bundle import Bundle
 from models.policy import Policy
@@ -39,13 +40,19 @@ class Answer:
         """Batches of histories to batches of MESSAGES."""
         for batch in histories:
             payments = self.find(batch)
-            judged = score_block(self.bundle.value, payments.matrix, self.policy, self.find.chosen, self.max_reasons)
-            scored = self.records.scored(payments, judged)
+            judged = self._judged(payments)
+            scored, n = self.records.scored(payments, judged), payments.n_payments
             self.on_alerts(list(self.records.alerts(scored, payments, judged)))
-            yield _messages(self.topics.scored, payments.fields["user_id"][: len(scored)].cast(pa.binary()), scored)
-            if payments.n_duplicates:
-                keys, values = zip(*duplicates(payments, self.topics.raw), strict=True)
+            yield _messages(self.topics.scored, payments.fields["user_id"][:n].cast(pa.binary()), scored[:n])
+            if n < len(payments.refused):
+                keys, values = zip(*refused(payments, self.topics.raw), strict=True)
                 yield _messages(self.topics.dead, pa.array(keys, pa.binary()), pa.array(values, pa.binary()))
+
+    def _judged(self, payments: Payments) -> pd.DataFrame:
+        matrix, reached_limit = payments.matrix, payments.reached_limit[: len(payments.matrix)]
+        return score_block(
+            self.bundle.value, matrix, self.policy, self.find.chosen, self.max_reasons, reached_limit
+        )
 
 
 def _messages(topic: str, keys: pa.BinaryArray, values: pa.BinaryArray) -> pa.RecordBatch:

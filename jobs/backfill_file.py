@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from features.parse import Contract, parse
+from features.transaction import Reason
 from jobs.errors import ContractError
 from jobs.history_files import read_history
 from jobs.rebuild import Recipe, with_model
@@ -47,6 +48,7 @@ class Rows(NamedTuple):
     payments: int
     duplicates: int
     dead: int
+    too_active: int = 0
 
 
 def backfill_file(
@@ -72,9 +74,11 @@ def backfill_file(
             rows = recipe.flat(with_model(payments, settings, model, recipe.features), *_SCORES)
         rows.write.parquet(str(result))
         raw.transform(with_refusals, recipe.contract).write.parquet(str(result / DEAD_FOLDER))
-        found = Rows(n_read, _n_rows(result), payments.where("is_duplicate").count(), _n_rows(result / DEAD_FOLDER))
+        refused = dict(payments.where("refused IS NOT NULL").groupBy("refused").count().collect())
+        n_duplicates, n_too_active = (refused.get(why, 0) for why in (Reason.DUPLICATE, Reason.USER_TOO_ACTIVE))
+        found = Rows(n_read, _n_rows(result), n_duplicates, _n_rows(result / DEAD_FOLDER), n_too_active)
         payments.unpersist()
-        if found.read != found.payments + found.duplicates + found.dead:
+        if found.read != sum(found[1:]):
             raise ContractError(f"the rows of {source} do not add up: {found}", "report this; nothing was written")
         _publish(result, output)
     return found

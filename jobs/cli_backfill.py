@@ -49,7 +49,8 @@ def backfill(
     settings = load_settings()
     if source is not None and output is not None and first is None and last is None:
         rows = backfill_file(spark_session(settings, "backfill"), settings, source, output, _say, model=model)
-        _say(f"{rows.payments:,} payments, {rows.duplicates:,} duplicates and {rows.dead:,} dead letters in {output}")
+        refused = f"{rows.duplicates:,} duplicates, {rows.too_active:,} of users too active"
+        _say(f"{rows.payments:,} payments, {refused} and {rows.dead:,} dead letters in {output}")
     elif first is not None and last is not None and source is None and output is None:
         days = Days(first.date(), last.date())
         n_days = from_archive(spark_session(settings, "backfill"), settings, days, _say, model=model, again=again)

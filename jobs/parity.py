@@ -58,7 +58,7 @@ def parity(spark: SparkSession, settings: Settings, days: Days) -> ParityReport:
     Served rows of another feature set (before a change of settings) are left out on both sides.
     """
     recipe = Recipe.of(settings)
-    computed = recipe.features_on(read_raw_table(spark, settings), days).where("NOT is_duplicate")
+    computed = recipe.features_on(read_raw_table(spark, settings), days).where("refused IS NULL")
     computed = computed.select(*PLACE, F.struct("transaction_id", "features").alias("computed"))
     table = _read_scored(spark, settings)
     on_days = table.where(F.col("date").between(F.lit(days.first), F.lit(days.last)))

@@ -14,7 +14,7 @@ def contract(settings: Settings) -> Contract:
     """What raw records are judged by; raises RateTableError when the rate table is unusable."""
     chosen = settings.contract
     rates = RateTable.load(chosen.rates_file, chosen.base_currency)
-    limits = (chosen.max_lateness_s, chosen.max_skew_s, chosen.max_message_bytes)
+    limits = (chosen.max_lateness_s, chosen.max_skew_s, chosen.max_message_bytes, chosen.max_user_payments_per_hour)
     return Contract(rates, chosen.default_currency, *limits)
 
 

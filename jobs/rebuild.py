@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
@@ -43,7 +43,7 @@ class Recipe:
         return History.of(self.features, self.contract)
 
     def features_of(self, raw: DataFrame, when: HappenedBetween = ALWAYS) -> DataFrame:
-        """Rows of features.spark.payment_schema for the payments that happened then, duplicates marked."""
+        """Rows of features.spark.payment_schema for the payments that happened then, refused ones marked."""
         return (
             raw.transform(with_events, self.contract)
             .transform(with_histories, self.history)
@@ -57,17 +57,17 @@ class Recipe:
 
     def seen_from(self, raw_table: DataFrame, days: Days) -> DataFrame:
         """The raw records that can matter to payments of these days: by record time, which is all that is known."""
-        around = self.history.lookahead
-        start, end = days.start - self.history.horizon - around, days.end + 2 * around
+        back, around = (timedelta(milliseconds=ms) for ms in (self.history.back_ms, self.history.ahead_ms))
+        start, end = days.start - back - around, days.end + 2 * around
         dates = F.col("date").between(F.lit(start.date()), F.lit(end.date()))
         return raw_table.where(dates & F.col("timestamp").between(F.lit(start), F.lit(end)))
 
     def flat(self, payments: DataFrame, *decision: str) -> DataFrame:
-        """One row per payment that is no duplicate: ids, time, every feature by name, some of the decision."""
+        """One row per payment that is not refused: ids, time, every feature by name, some of the decision."""
         keys = ("transaction_id", "user_id", "event_time", *PLACE)
         features = [F.col(f"features.{name}").alias(name) for name in self.features.names]
         made_of = F.lit(self.features.hash).alias("feature_set")
-        return payments.where(~F.col("is_duplicate")).select(*keys, *features, *decision, made_of)
+        return payments.where("refused IS NULL").select(*keys, *features, *decision, made_of)
 
 
 def read_raw_table(spark: SparkSession, settings: Settings) -> DataFrame:

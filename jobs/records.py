@@ -1,4 +1,4 @@
-"""What leaves the score job, as Kafka messages of JSON: scored records, alerts, and duplicates as dead letters.
+"""What leaves the score job, as Kafka messages of JSON: scored records, alerts, and dead letters of refused payments.
 
 jobs/tables.py declares the same records as Delta tables.
 """
@@ -18,7 +18,6 @@ import pyarrow as pa
 from features.catalogue import FeatureSet
 from features.spark import Payments
 from features.timeline import Floats
-from features.transaction import Reason
 from jobs.dead_letters import envelope
 from jobs.row_json import JSON, rows_as_json
 from models.scoring import MEMBER_PREFIX
@@ -37,7 +36,7 @@ class Records:
     stamp: Mapping[str, Any]
 
     def scored(self, payments: Payments, judged: pd.DataFrame) -> pa.BinaryArray:
-        """The record of each payment; ``judged`` is what models.scoring.score_block says of them."""
+        """The record of each payment in the matrix; ``judged`` is what models.scoring.score_block says of them."""
         members = {name: judged[f"{MEMBER_PREFIX}{name}"] for name in self.members}
         columns = {name: column[: len(judged)] for name, column in payments.fields.items()}
         columns |= {name: pa.array(judged[name]) for name in _DECIDED}
@@ -54,7 +53,7 @@ class Records:
         for at in np.flatnonzero(judged["is_alert"]).tolist():
             explained = judged["explanation"][at]
             more = {
-                "alert_id": alert_id(users[at].as_py(), ids[at].as_py()),
+                "alert_id": alert_id(users[at].as_py(), ids[at].as_py(), payments.refused[at]),
                 "base_score": explained["base_score"],
                 "contributions": dict(zip(self.chosen.names, explained["contributions"], strict=True)),
                 "reasons": explained["reasons"],
@@ -62,17 +61,21 @@ class Records:
             yield users[at].as_py().encode(), scored[at].as_py()[:-1] + b"," + msgspec.json.encode(more)[1:]
 
 
-def duplicates(payments: Payments, topic: str) -> Iterator[Message]:
-    """Dead letters of the duplicates; their bytes stay where they are, in the raw table."""
-    names = ("raw_partition", "raw_offset", "ingest_time")
-    columns = (payments.fields[name][len(payments.matrix) :].to_pylist() for name in names)
-    for partition, offset, ingest_time in zip(*columns, strict=True):
-        yield envelope(topic, partition, offset, ingest_time, [Reason.DUPLICATE], None)
+def refused(payments: Payments, topic: str) -> Iterator[Message]:
+    """Dead letters of the refused; their bytes stay where they are, in the raw table."""
+    n = payments.n_payments
+    columns = (payments.fields[name][n:].to_pylist() for name in ("raw_partition", "raw_offset", "ingest_time"))
+    for reason, partition, offset, ingest_time in zip(payments.refused[n:], *columns, strict=True):
+        yield envelope(topic, partition, offset, ingest_time, [str(reason)], None)
 
 
-def alert_id(user_id: str, transaction_id: str) -> str:
-    """Of both, since a transaction id is unique for its user only; the same in every replay."""
-    return hashlib.sha256(msgspec.json.encode([user_id, transaction_id])).hexdigest()[:32]
+def alert_id(user_id: str, transaction_id: str, reason_refused: str | None = None) -> str:
+    """The same in every replay. Of both, since a transaction id is unique for its user only.
+
+    A refused payment that is an alert all the same is another alert than the payment that it repeats.
+    """
+    named = [user_id, transaction_id, *([reason_refused] if reason_refused else [])]
+    return hashlib.sha256(msgspec.json.encode(named)).hexdigest()[:32]
 
 
 def _struct(columns: Mapping[str, Floats]) -> pa.StructArray:

@@ -7,7 +7,6 @@ raw topic -> parse -> history (Spark state) -> answer: features, scores, decisio
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,8 +19,17 @@ from pyspark.sql.streaming import StreamingQuery
 
 from features import event
 from features.catalogue import FeatureSet
+from features.limit import FullHour, remembered
 from features.parse import Contract
-from features.spark import ArrivedSince, FindPayments, History, with_events, with_histories
+from features.spark import (
+    FULL_HOURS,
+    ArrivedSince,
+    FindPayments,
+    History,
+    full_hours_text,
+    with_events,
+    with_histories,
+)
 from jobs import pipeline
 from jobs.alerts import AlertProducer
 from jobs.answer import MESSAGES_DDL, Answer
@@ -31,7 +39,7 @@ from jobs.dead_letters import DeadLetterWriter
 from jobs.errors import CheckpointError
 from jobs.records import Records
 from jobs.settings import Settings
-from jobs.tally import DUPLICATE, EVENTS, NEW, Tally
+from jobs.tally import EVENTS, Tally, Told
 from models.policy import Policy
 
 QUERY: Final = "score"
@@ -93,6 +101,7 @@ class ScoreBatch:
         self._contract: Contract = pipeline.contract(settings)
         self._policy: Policy = pipeline.policy(settings)
         self._history = History.of(self._features, self._contract)
+        self._full_hours: list[FullHour] | None = None  # not known before the first micro-batch
         self._champion = Champion(
             spark.sparkContext, pipeline.registry(settings), self._features, settings.model.poll_interval_s, say
         )
@@ -102,6 +111,8 @@ class ScoreBatch:
         """Called by Spark once per micro-batch, again with the same rows when the first attempt did not finish."""
         pinned = self._pinned(batch_id)
         model, policy = self._champion.load(pinned["model"]), Policy(**pinned["policy"])
+        full_hours = [FullHour(*hour) for hour in pinned["full_hours"]]
+        histories.sparkSession.sparkContext.setLocalProperty(FULL_HOURS, full_hours_text(full_hours))
         is_new = ArrivedSince(self._checkpoint.start_offsets(batch_id, self._settings.kafka.topics.raw))
         answer = Answer(
             FindPayments(self._history, self._features, is_new, self._tally.features),
@@ -114,16 +125,17 @@ class ScoreBatch:
         )
         self._tally.take()  # of an attempt in this process that failed
         self._write(histories.mapInArrow(answer, MESSAGES_DDL))
-        counts, alerts = self._tally.take()
-        _check_complete(counts, batch_id, self._checkpoint.folder)
-        if alerts:
-            self._alerts.send(batch_id, alerts)
-        self._tell_refused(counts, batch_id)
+        told = self._tally.take()
+        _check_complete(told, batch_id, self._checkpoint.folder)
+        if told.alerts:
+            self._alerts.send(batch_id, told.alerts)
+        self._full_hours = remembered([*full_hours, *told.full_hours], _watermark_delay_s(self._settings))
+        self._tell_refused(told, batch_id)
 
-    def _tell_refused(self, counts: Counter[str], batch_id: int) -> None:
-        refused = sorted((reason, n) for reason, n in counts.items() if reason not in (EVENTS, NEW))
-        if refused:
-            self._say(f"{QUERY}: batch {batch_id} refused {', '.join(f'{n:,} {reason}' for reason, n in refused)}")
+    def _tell_refused(self, told: Told, batch_id: int) -> None:
+        if told.refused:
+            refused = ", ".join(f"{n:,} {reason}" for reason, n in told.refused.items())
+            self._say(f"{QUERY}: batch {batch_id} refused {refused}")
 
     def close(self) -> None:
         """Give the connection back, if one was made."""
@@ -138,6 +150,7 @@ class ScoreBatch:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
             model = self._champion.current().version
             pinned = {"model": model, "policy": asdict(self._policy), "scored_time": now, **made_of}
+            pinned["full_hours"] = self._known_full_hours(batch_id)
             self._checkpoint.pin(batch_id, pinned)
         changed = [
             f"{name} was {pinned[name]} and is now {value}" for name, value in made_of.items() if pinned[name] != value
@@ -148,6 +161,16 @@ class ScoreBatch:
                 "start once more with the former settings to end that batch, then change them",
             )
         return pinned
+
+    def _known_full_hours(self, batch_id: int) -> list[FullHour]:
+        """Hours in which users may pay no more: known from the batch before, after a restart from what that began with.
+
+        Those that are missing cost time and no correctness: features/limit.py finds them again.
+        """
+        if self._full_hours is not None:
+            return self._full_hours
+        before = self._checkpoint.pinned(batch_id - 1) or {}
+        return before.get("full_hours", []) if before.get("contract") == self._contract.version else []
 
     def _stamp(self, batch_id: int, pinned: dict[str, Any], model: LiveModel, policy: Policy) -> dict[str, Any]:
         versions = {
@@ -176,12 +199,12 @@ class ScoreBatch:
         return AlertProducer(self._settings.kafka, self._query_id)
 
 
-def _check_complete(counts: Counter[str], batch_id: int, folder: str) -> None:
-    """Every event that was parsed must come out as scored or duplicate; checked before any of them is sent."""
-    missing = counts[EVENTS] - counts[NEW] - counts[DUPLICATE]
+def _check_complete(told: Told, batch_id: int, folder: str) -> None:
+    """Every event that was parsed must come out as scored or refused; checked before any alert is sent."""
+    missing = told.n_unanswered
     if missing:
         raise CheckpointError(
-            f"{missing} of {counts[EVENTS]} payments of micro-batch {batch_id} in {folder} fell behind the watermark: "
+            f"{missing} of {told.counts[EVENTS]} payments of micro-batch {batch_id} in {folder} fell behind the watermark: "
             "the partitions of the raw topic are further apart in time than stream.max_partition_drift_s",
             f"raise stream.max_partition_drift_s and {START_AFRESH}",
         )

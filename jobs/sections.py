@@ -98,6 +98,7 @@ class ContractSettings(Section):
     max_lateness_s: NotNegative
     max_skew_s: NotNegative
     max_message_bytes: Positive
+    max_user_payments_per_hour: Annotated[int, Field(ge=1, le=100_000)]
     rates_file: Path
 
 

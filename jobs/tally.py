@@ -1,4 +1,4 @@
-"""What the workers tell the driver beside their rows: counts and alerts, exact under retries.
+"""What the workers tell the driver beside their rows: counts, alerts and full hours, exact under retries.
 
 A task that runs again, or twice at once, replaces what it said before.
 """
@@ -13,26 +13,40 @@ from typing import NamedTuple
 from pyspark import Accumulator, AccumulatorParam, SparkContext, TaskContext
 
 from features.kernel import Features
+from features.limit import FullHour
 from features.parse import Parsed
+from features.transaction import Reason
 from jobs.dead_letters import DeadLetterWriter
 from jobs.records import Message
 
 EVENTS = "events"
+ANSWERED = "answered"
 NEW = "new"
-DUPLICATE = "duplicate"
 
 
 class Told(NamedTuple):
     """What tasks told so far."""
 
     counts: Counter[str]
-    alerts: tuple[Message, ...]
+    alerts: tuple[Message, ...] = ()
+    full_hours: frozenset[FullHour] = frozenset()
+
+    @property
+    def n_unanswered(self) -> int:
+        """Events that were parsed and came out again neither as payments nor as refused."""
+        return self.counts[EVENTS] - self.counts[ANSWERED]
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many records were refused, by reason."""
+        return {why: n for why, n in sorted(self.counts.items()) if why not in (EVENTS, ANSWERED, NEW)}
 
     def __add__(self, other: Told) -> Told:  # type: ignore[override] - a sum of reports, not a longer tuple
-        return Told(self.counts + other.counts, self.alerts + other.alerts)
+        full_hours = self.full_hours | other.full_hours
+        return Told(self.counts + other.counts, self.alerts + other.alerts, full_hours)
 
 
-NOTHING = Told(Counter(), ())
+NOTHING = Told(Counter())
 ByTask = dict[tuple[str, int], Told]
 
 
@@ -74,18 +88,20 @@ class ParsedStep(_Step):
         """Called in the worker with every parsed batch."""
         self._writer(parsed.dead)
         reasons = Counter(reason for reasons in parsed.dead.column("reasons").to_pylist() for reason in reasons)
-        self.tell(Told(Counter({EVENTS: parsed.events.num_rows}) + reasons, ()))
+        self.tell(Told(Counter({EVENTS: parsed.events.num_rows}) + reasons))
 
 
 class FeaturesStep(_Step):
-    """Counts new payments and duplicates."""
+    """Counts new payments and refused ones, and gathers the hours that are full."""
 
     def __init__(self, reports: Accumulator[ByTask]) -> None:
         super().__init__(reports, "features")
 
-    def __call__(self, found: Features) -> None:
+    def __call__(self, found: Features, full_hours: Sequence[FullHour]) -> None:
         """Called in the worker with every computed batch."""
-        self.tell(Told(Counter({NEW: len(found.rows), DUPLICATE: len(found.duplicates)}), ()))
+        ends = {NEW: found.rows, Reason.DUPLICATE: found.duplicates, Reason.USER_TOO_ACTIVE: found.too_active}
+        counts = Counter({end: len(rows) for end, rows in ends.items()})
+        self.tell(Told(counts + Counter({ANSWERED: counts.total()}), full_hours=frozenset(full_hours)))
 
 
 class AlertsStep(_Step):

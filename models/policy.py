@@ -71,14 +71,18 @@ class Policy:
         content = json.dumps([asdict(self), RECOMMENDED], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
-    def decide(self, risk: Vector) -> Decisions:
-        """Decide row by row; raises ScoreInvalid when one is NaN or outside [0, 1], for that must not pass as LOW."""
+    def decide(self, risk: Vector, reached_limit: Vector | None = None) -> Decisions:
+        """Decide row by row; raises ScoreInvalid when one is NaN or outside [0, 1], for that must not pass as LOW.
+
+        A payment that reached the limit on its user (a number, else NaN) is a critical alert whatever its risk.
+        """
         invalid = risk[~((risk >= 0) & (risk <= 1))]
         if len(invalid):
             raise ScoreInvalid(f"{len(invalid)} of {len(risk)} risk scores are invalid, the first {invalid[0]}",
                                "go back to an earlier model version: this one is broken")
-        level = np.digitize(risk, [self.medium, self.high, self.critical])
-        return Decisions(_NAMES[level], _ADVICE[level], risk >= self.alert_threshold)
+        is_last = np.zeros(len(risk), bool) if reached_limit is None else ~np.isnan(reached_limit)
+        level = np.where(is_last, len(_NAMES) - 1, np.digitize(risk, [self.medium, self.high, self.critical]))
+        return Decisions(_NAMES[level], _ADVICE[level], is_last | (risk >= self.alert_threshold))
 
 
 def _objects(texts: list[Any]) -> npt.NDArray[np.object_]:

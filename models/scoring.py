@@ -10,8 +10,8 @@ import pandas as pd
 
 from features.catalogue import FeatureSet
 from models.bundle import Bundle
-from models.detector import Matrix
-from models.explain import Reason, reasons
+from models.detector import Matrix, Vector
+from models.explain import Reason, limit_reason, reasons
 from models.policy import Policy
 
 MEMBER_PREFIX: Final = "member_"  # the score of a member stands in the column of this prefix and its name
@@ -26,14 +26,21 @@ class Explanation(TypedDict):
 
 
 def score_block(
-    bundle: Bundle, matrix: Matrix, policy: Policy, features: FeatureSet, max_reasons: int
+    bundle: Bundle,
+    matrix: Matrix,
+    policy: Policy,
+    features: FeatureSet,
+    max_reasons: int,
+    reached_limit: Vector | None = None,
 ) -> pd.DataFrame:
-    """One row per payment; ``explanation`` is None unless it is an alert."""
+    """One row per payment; ``explanation`` is None unless it is an alert, ``reached_limit`` is for the policy."""
     scored = bundle.score(matrix)
-    decided = policy.decide(scored.risk)
+    decided = policy.decide(scored.risk, reached_limit)
     alerts = np.flatnonzero(decided.is_alert)
     explanation = np.full(len(matrix), None, dtype=object)
     for row, explained in zip(alerts, _explain(bundle, matrix[alerts], features, max_reasons), strict=True):
+        if reached_limit is not None and not np.isnan(reached_limit[row]):
+            explained["reasons"] = [limit_reason(float(reached_limit[row])), *explained["reasons"]][:max_reasons]
         explanation[row] = explained
     columns: dict[str, npt.NDArray[np.generic]] = {
         "risk_score": scored.risk,

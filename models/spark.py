@@ -30,7 +30,7 @@ EXPLAINED_DDL: Final = (
 def with_scores(
     payments: DataFrame, bundle: Broadcast[Bundle], policy: Policy, features: FeatureSet, max_reasons: int
 ) -> DataFrame:
-    """Add the risk of each payment, judged by its column ``features``, a struct in catalogue order.
+    """Add the risk of each payment, judged by its columns ``features``, a struct in catalogue order, ``reached_limit``.
 
     Adds risk_score, risk_level, recommendation, is_alert, member_scores (a struct), reason_codes and, for alerts only,
     base_score, contributions (in catalogue order; with base_score they add up to risk_score) and reasons.
@@ -40,7 +40,7 @@ def with_scores(
     explained = F.from_json("scored.explanation", EXPLAINED_DDL)
     codes = F.transform("explained.reasons", lambda reason: reason["code"])
     return (
-        payments.withColumn("scored", score(F.col("features")))
+        payments.withColumn("scored", score(F.col("features"), F.col("reached_limit")))
         .withColumn("explained", explained)
         .select(
             *payments.columns,
@@ -54,17 +54,18 @@ def with_scores(
 
 def score_udf(
     bundle: Broadcast[Bundle], policy: Policy, features: FeatureSet, max_reasons: int
-) -> Callable[[Column], Column]:
-    """An iterator pandas UDF from a struct of features to the struct of ``scored_schema``."""
+) -> Callable[[Column, Column], Column]:
+    """An iterator pandas UDF from a struct of features and the limit reached to the struct of ``scored_schema``."""
 
-    def score(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for block in blocks:
-            scored = score_block(bundle.value, block.to_numpy(np.float64), policy, features, max_reasons)
+    def score(blocks: Iterator[tuple[pd.DataFrame, pd.Series]]) -> Iterator[pd.DataFrame]:
+        for block, reached_limit in blocks:
+            matrix, reached = block.to_numpy(np.float64), reached_limit.to_numpy(np.float64)
+            scored = score_block(bundle.value, matrix, policy, features, max_reasons, reached)
             alerts = scored["is_alert"]
             scored.loc[alerts, "explanation"] = scored.loc[alerts, "explanation"].map(json.dumps)
             yield scored
 
-    udf: Callable[[Column], Column] = F.pandas_udf(score, scored_schema(_member_names(bundle)))
+    udf: Callable[[Column, Column], Column] = F.pandas_udf(score, scored_schema(_member_names(bundle)))
     return udf
 
 

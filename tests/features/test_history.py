@@ -18,13 +18,13 @@ from features.parse import TICK_MS
 from features.spark import ArrivedSince, HappenedBetween, History
 from tests.features.builders import CONTRACT
 
-DAY_MS = 86_400_000
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 
 
-def test_windows_are_four_horizons_long_and_overlap_by_horizon_and_lookahead() -> None:
+def test_windows_are_four_horizons_long_and_overlap_by_horizon_and_lookahead_in_whole_hours() -> None:
     history = History.of(FeatureSet(), CONTRACT)
     assert (history.horizon_ms, history.lookahead_ms) == (DAY_MS, 3_900_000)
-    assert (history.length_ms, history.slide_ms) == (4 * DAY_MS, 3 * DAY_MS - 3_900_000)
+    assert (history.length_ms, history.slide_ms) == (4 * DAY_MS, 3 * DAY_MS - 2 * HOUR_MS)
 
 
 @settings(max_examples=300, deadline=None)
@@ -35,7 +35,7 @@ def test_windows_are_four_horizons_long_and_overlap_by_horizon_and_lookahead() -
 def test_every_event_is_new_in_one_window_that_reaches_back_the_horizon_and_ahead_the_lookahead(
     horizon_s: int, lookahead_s: int, event_ms: int
 ) -> None:
-    history = History(timedelta(seconds=horizon_s), timedelta(seconds=lookahead_s))
+    history = History(timedelta(seconds=horizon_s), timedelta(seconds=lookahead_s), max_per_hour=1_000)
     slide, length, horizon = history.slide_ms, history.length_ms, history.horizon_ms
     starts = [number * slide for number in range(event_ms // slide - 5, event_ms // slide + 2)]
     holding = [start for start in starts if start <= event_ms < start + length]
@@ -43,6 +43,7 @@ def test_every_event_is_new_in_one_window_that_reaches_back_the_horizon_and_ahea
     assert home <= event_ms - horizon
     assert home <= event_ms // TICK_MS * TICK_MS  # by which Spark finds its windows
     assert event_ms + history.lookahead_ms < home + length
+    assert home % HOUR_MS == length % HOUR_MS == 0  # so whoever is seen, his hour is there from end to end
     assert len(holding) <= 3  # so many times is an event kept
 
 

@@ -90,7 +90,8 @@ def spark_answers(raw: DataFrame, chosen: FeatureSet, is_new: IsNew) -> Answers:
     offsets = rows["raw_offset"].to_pylist()
     assert len(set(offsets)) == len(offsets)
     matrix = np.column_stack([pc.struct_field(rows["features"], name).to_numpy() for name in chosen.names])
-    told = (rows[name].to_pylist() for name in ("user_id", "transaction_id", "is_duplicate"))
+    told = [rows[name].to_pylist() for name in ("user_id", "transaction_id")]
+    told.append([reason == "duplicate" for reason in rows["refused"].to_pylist()])
     return dict(zip(offsets, zip(*told, (row.tobytes() for row in matrix), strict=True), strict=True))
 
 
@@ -138,7 +139,7 @@ def test_a_payment_leaves_with_its_fields_its_times_and_null_for_what_is_missing
     event_time, ingest_time = (fields.pop(name).replace(tzinfo=UTC) for name in ("event_time", "ingest_time"))
     assert {name: value for name, value in fields.items() if value is not None} == {
         "user_id": "u1", "transaction_id": "t1", "currency": "JPY", "city": "Kyōto", "amount": 1000.0,
-        "amount_base": 6.7, "latitude": 35.0, "raw_partition": 0, "raw_offset": 0, "is_duplicate": False,
+        "amount_base": 6.7, "latitude": 35.0, "raw_partition": 0, "raw_offset": 0,
     }
     assert (event_time.timestamp(), ingest_time.timestamp()) == (NOON_MS / 1000 + 0.25, NOON_MS / 1000)
     assert list(features) == list(DAILY.names)

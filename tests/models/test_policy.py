@@ -34,6 +34,14 @@ def test_rows_are_decided_in_their_order() -> None:
     assert list(POLICY.decide(np.array([0.95, 0.1, 0.75])).recommendation) == ["BLOCK", "APPROVE", "REVIEW"]
 
 
+@pytest.mark.parametrize("risk", [0.0, 0.55, 0.95])
+def test_a_payment_that_reached_the_limit_on_its_user_is_a_critical_alert_whatever_its_risk(risk: float) -> None:
+    decided = POLICY.decide(np.array([risk, 0.1]), reached_limit=np.array([1_000.0, np.nan]))
+    assert list(decided.risk_level) == ["CRITICAL", "LOW"]
+    assert list(decided.recommendation) == ["BLOCK", "APPROVE"]
+    assert list(decided.is_alert) == [True, False]
+
+
 @pytest.mark.parametrize("invalid", [np.nan, -0.1, 1.0000001, np.inf])
 def test_a_score_that_is_no_risk_raises_rather_than_passing_as_low(invalid: float) -> None:
     with pytest.raises(ScoreInvalid, match="1 of 2"):

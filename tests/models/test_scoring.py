@@ -53,6 +53,18 @@ def test_a_block_without_alerts_or_without_rows_has_the_same_columns(bundle: Bun
     assert quiet["explanation"].isna().all()
 
 
+def test_who_reached_the_limit_is_told_so_first_and_his_contributions_still_add_up(bundle: Bundle) -> None:
+    reached = np.where(np.arange(len(ROWS)) == 5, 1_000, np.nan)
+    alert = score_block(bundle, ROWS, Policy(), FEATURES, max_reasons=3, reached_limit=reached).loc[5]
+    first, *others = alert["explanation"]["reasons"]
+    assert (alert["risk_level"], alert["risk_score"]) == ("CRITICAL", bundle.score(ROWS).risk[5])
+    assert (first["code"], first["feature"], first["contribution"]) == ("USER_TOO_ACTIVE", None, 0.0)
+    assert first["text"].startswith("1,000 payments in one hour")
+    assert len(others) <= 2
+    total = alert["explanation"]["base_score"] + sum(alert["explanation"]["contributions"])
+    assert total == pytest.approx(alert["risk_score"], abs=1e-9)
+
+
 def test_models_start_without_spark_mlflow_shap_or_scikit_learn() -> None:
     program = "import sys, models.scoring, models.isolation_forest; print(*sys.modules)"
     loaded = run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 ROWS = np.vstack([ordinary(300, seed=9), planted(10)])
+REACHED_AT = 7  # an ordinary payment, but the last that is taken of its user
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,9 @@ def scored(spark: SparkSession, bundle: Bundle) -> DataFrame:
 
     columns = pd.DataFrame(ROWS, columns=list(FEATURES.names)).assign(at=range(len(ROWS)))
     known = [F.nanvl(F.col(name), F.lit(None)).alias(name) for name in FEATURES.names]  # null, as the kernel gives
-    payments = spark.createDataFrame(columns).select("at", F.struct(*known).alias("features")).repartition(3)
-    return with_scores(payments, spark.sparkContext.broadcast(bundle), Policy(), FEATURES, 3)
+    reached_limit = F.when(F.col("at") == REACHED_AT, 1_000).alias("reached_limit")
+    payments = spark.createDataFrame(columns).select("at", F.struct(*known).alias("features"), reached_limit)
+    return with_scores(payments.repartition(3), spark.sparkContext.broadcast(bundle), Policy(), FEATURES, 3)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,9 @@ def rows(scored: DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def expected(bundle: Bundle) -> pd.DataFrame:
-    return score_block(bundle, ROWS, Policy(), FEATURES, 3)
+    reached_limit = np.full(len(ROWS), np.nan)
+    reached_limit[REACHED_AT] = 1_000
+    return score_block(bundle, ROWS, Policy(), FEATURES, 3, reached_limit)
 
 
 def test_spark_scores_and_decides_equal_to_the_bit(rows: pd.DataFrame, expected: pd.DataFrame) -> None:
