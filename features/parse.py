@@ -110,7 +110,7 @@ class _Batch:
 def parse(raw: pa.RecordBatch, contract: Contract, crowd: Crowd | None = None) -> Parsed:
     """Split raw records (columns RAW_COLUMNS, ``timestamp`` being the record's own) into events and dead letters.
 
-    With a ``crowd``, events it is sure of are dead letters here, of which the kernel would find the same.
+    With a ``crowd``, events it is sure of are dead letters here, without their bytes, just as the kernel refuses them.
     """
     batch = _read(raw.column("value"), contract.max_message_bytes)
     readable = batch.good
@@ -210,8 +210,15 @@ def _split(raw: pa.RecordBatch, batch: _Batch, heads: event.Heads, texts: dict[s
     ]
     return Parsed(
         pa.RecordBatch.from_arrays([texts["user_id"].take(kept), times, events], schema=EVENTS),
-        pa.RecordBatch.from_arrays([*columns, rejected.column("value")], schema=DEAD),
+        pa.RecordBatch.from_arrays([*columns, _bytes_kept(rejected, batch, dead)], schema=DEAD),
     )
+
+
+def _bytes_kept(rejected: pa.RecordBatch, batch: _Batch, dead: NDArray[np.int64]) -> pa.BinaryArray:
+    """The original bytes, but for those who may send any number of messages."""
+    crowd = batch.faults.get(Reason.USER_TOO_ACTIVE)
+    value = rejected.column("value")
+    return value if crowd is None else pc.if_else(pa.array(crowd[dead]), pa.scalar(None, pa.binary()), value)
 
 
 def _true(column: pa.BooleanArray) -> Bools:

@@ -18,8 +18,8 @@ import pyarrow as pa
 from features.catalogue import FeatureSet
 from features.spark import Payments
 from features.timeline import Floats
-from jobs.dead_letters import envelope
-from jobs.row_json import JSON, rows_as_json
+from jobs.dead_letters import envelope, instants
+from jobs.row_json import JSON, rows_as_json, utc_ms
 from models.scoring import MEMBER_PREFIX
 
 _DECIDED: Final = ("risk_score", "risk_level", "recommendation")
@@ -64,8 +64,10 @@ class Records:
 def refused(payments: Payments, topic: str) -> Iterator[Message]:
     """Dead letters of the refused; their bytes stay where they are, in the raw table."""
     n = payments.n_payments
-    columns = (payments.fields[name][n:].to_pylist() for name in ("raw_partition", "raw_offset", "ingest_time"))
-    for reason, partition, offset, ingest_time in zip(payments.refused[n:], *columns, strict=True):
+    partitions, offsets, times = (payments.fields[name][n:] for name in ("raw_partition", "raw_offset", "ingest_time"))
+    ingest_times = instants(utc_ms(times).cast(pa.int64()).to_numpy())
+    places = zip(partitions.to_pylist(), offsets.to_pylist(), ingest_times, strict=True)
+    for reason, (partition, offset, ingest_time) in zip(payments.refused[n:], places, strict=True):
         yield envelope(topic, partition, offset, ingest_time, [str(reason)], None)
 
 

@@ -201,10 +201,10 @@ class ScoreBatch:
 
 def _check_complete(told: Told, batch_id: int, folder: str) -> None:
     """Every event that was parsed must come out as scored or refused; checked before any alert is sent."""
-    missing = told.n_unanswered
+    missing, parsed = told.n_unanswered, told.counts[EVENTS]
     if missing:
         raise CheckpointError(
-            f"{missing} of {told.counts[EVENTS]} payments of micro-batch {batch_id} in {folder} fell behind the watermark: "
+            f"{missing} of {parsed} payments of micro-batch {batch_id} in {folder} fell behind the watermark: "
             "the partitions of the raw topic are further apart in time than stream.max_partition_drift_s",
             f"raise stream.max_partition_drift_s and {START_AFRESH}",
         )
