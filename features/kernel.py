@@ -17,11 +17,12 @@ from features import calendar
 from features.catalogue import CITY_WINDOW_S, NOVEL, PLURAL, FeatureSet, distinct_spec
 from features.event import HASHED, HEAD, Heads
 from features.geo import haversine_km
+from features.hidden import Hidden, hidden_from
 from features.limit import HOUR_MS, NO_LIMIT, admit
 from features.money import EXPONENT
 from features.timeline import Floats, Ints, SquareSums, Timeline, running_sum
 from features.transaction import IDENTITIES
-from features.visible import Duplicates, find_duplicates, own_views, sees_less
+from features.visible import Duplicates, find_duplicates, number_ids, sees_less
 from features.windows import window_name
 
 TINY_AMOUNT: Final = 2.0  # base currency; card testers try a card with less
@@ -77,7 +78,8 @@ def compute(
     timeline = Timeline.of(user, heads["event_ms"], horizon_ms)
     apart = sees_less(timeline, heads["arrival"], reused, horizon_ms, rows)
     matrix = np.empty((len(rows), len(chosen.names)))
-    matrix[~apart] = _matrix(timeline, heads, rows[~apart], chosen)
+    calm = rows[~apart]
+    matrix[~apart] = _matrix(timeline, heads, calm, Hidden.nothing(calm, len(user)), chosen)
     if apart.any():
         among = np.isin(user, user[rows[apart]])
         own_rows = (np.cumsum(among) - 1)[rows[apart]]
@@ -103,11 +105,11 @@ def _without_redundant(
     return order[keep], user[keep], heads[keep], (new & ~repeated.dead)[keep], repeated.reused[keep]
 
 
-def _matrix(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Floats:
+def _matrix(timeline: Timeline, heads: Events, rows: Ints, hidden: Hidden, chosen: FeatureSet) -> Floats:
     """One column a feature, in the order of the catalogue."""
     columns: dict[str, Floats] = {}
     for family in (_amounts, _velocity, _habits, _identities, _movement, _calendar):
-        columns |= family(timeline, heads, rows, chosen)
+        columns |= family(timeline, heads, rows, hidden, chosen)
     return np.column_stack([columns[name] for name in chosen.names])
 
 
@@ -115,11 +117,10 @@ def _matrix_apart(user: Ints, heads: Heads, rows: Ints, reused: NDArray[np.bool_
     """The same for rows that see less than all events before them."""
     horizon_ms, columns = chosen.horizon_s * _SECOND_MS, _ranked(heads)
     timeline = Timeline.of(user, heads["event_ms"], horizon_ms)
+    same_id = number_ids(user, heads["transaction_id"], reused)
     matrix = np.empty((len(rows), len(chosen.names)))
-    for view in own_views(timeline, heads, rows, reused, horizon_ms):
-        seen = {name: column[view.positions] for name, column in columns.items()}
-        own = Timeline.of(view.owner, seen["event_ms"], horizon_ms)
-        matrix[np.searchsorted(rows, view.rows)] = _matrix(own, seen, view.at, chosen)
+    for part, hidden in hidden_from(rows, timeline.window_start(horizon_ms, rows), columns["arrival"], same_id):
+        matrix[part] = _matrix(timeline, columns, rows[part], hidden, chosen)
     return matrix
 
 
@@ -129,7 +130,7 @@ def _ranked(heads: Heads) -> dict[str, NDArray[Any]]:
     return {name: np.ascontiguousarray(heads[name]) for name in _NUMBERS} | ranks
 
 
-def _amounts(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
+def _amounts(timeline: Timeline, heads: Events, rows: Ints, hidden: Hidden, chosen: FeatureSet) -> Columns:
     amount = heads["amount_base_minor"][rows] / _base_unit(chosen)
     ten = 10 ** np.maximum(heads["exponent"][rows].astype(np.int64) + 1, 3)
     minor = heads["amount_minor"][rows]
@@ -141,75 +142,87 @@ def _amounts(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) 
     }
 
 
-def _velocity(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
-    unit, sums = _base_unit(chosen), running_sum(heads["amount_base_minor"])
+def _velocity(timeline: Timeline, heads: Events, rows: Ints, hidden: Hidden, chosen: FeatureSet) -> Columns:
+    unit, minor = _base_unit(chosen), heads["amount_base_minor"]
+    sums = running_sum(minor)
     columns: dict[str, Floats] = {}
     for window in chosen.windows_s:
         start, name = timeline.window_start(window * _SECOND_MS, rows), window_name(window)
-        count, total = rows + 1 - start, (sums[rows + 1] - sums[start]) / unit
+        count = rows + 1 - start - hidden.count(start)
+        total = (sums[rows + 1] - sums[start] - hidden.sum(minor, start)) / unit
         columns |= {f"count_{name}": count * 1.0, f"sum_amount_{name}": total, f"mean_amount_{name}": total / count}
     return columns
 
 
-def _habits(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
+def _habits(timeline: Timeline, heads: Events, rows: Ints, hidden: Hidden, chosen: FeatureSet) -> Columns:
     """The amount against the user's earlier ones, and what repeats among them."""
     name, window_ms, minor = window_name(chosen.profile_s), chosen.profile_s * _SECOND_MS, heads["amount_base_minor"]
     start, sums = timeline.window_start(window_ms, rows), running_sum(minor)
-    n, total, squares = rows - start, sums[rows] - sums[start], SquareSums(minor).between(start, rows)
+    n, total = rows - start - hidden.count(start), sums[rows] - sums[start] - hidden.sum(minor, start)
+    squares = SquareSums(minor).between(start, rows, lambda values: hidden.sum(values, start))
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = total / n
         variance = np.maximum(squares - total * mean, 0.0) / (n - 1)
         spread = np.maximum(np.sqrt(variance), np.maximum(MIN_SPREAD * mean, 1.0))
         ratio, zscore = minor[rows] / mean, (minor[rows] - mean) / spread
-    category = timeline.repeats(heads["merchant_category"])
+    categories, ones = heads["merchant_category"], np.ones(len(minor), np.int64)
+    category = timeline.repeats(categories)
     low, high = timeline.among_repeats(category, window_ms, rows)
     spent = running_sum(minor[category.order])
-    in_category = (spent[high] - spent[low]) / _base_unit(chosen)
+    in_category = (spent[high] - spent[low] - hidden.sum_alike(categories, minor, rows, start)) / _base_unit(chosen)
     low, high = timeline.among_repeats(timeline.repeats(minor.astype(np.uint64)), window_ms, rows)
+    n_same = high - low - 1 - hidden.sum_alike(minor, ones, rows, start)
     return {
         f"amount_ratio_{name}": np.where(total > 0, ratio, np.nan),
         f"amount_zscore_{name}": np.where(n > 1, zscore, np.nan),
-        f"sum_amount_same_category_{name}": np.where(heads["merchant_category"][rows] > 0, in_category, np.nan),
-        f"count_same_amount_{name}": (high - low - 1) * 1.0,
+        f"sum_amount_same_category_{name}": np.where(categories[rows] > 0, in_category, np.nan),
+        f"count_same_amount_{name}": n_same * 1.0,
     }
 
 
-def _identities(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
+def _identities(timeline: Timeline, heads: Events, rows: Ints, hidden: Hidden, chosen: FeatureSet) -> Columns:
     """Distinct values per window, and values never seen within the horizon."""
     seen_from = timeline.window_start(chosen.horizon_s * _SECOND_MS, rows)
-    ends = {window: timeline.window_end(window * _SECOND_MS) for window in {CITY_WINDOW_S, *chosen.distinct_windows_s}}
+    wanted = {CITY_WINDOW_S, *chosen.distinct_windows_s}
+    ends = {window: timeline.window_end(window * _SECOND_MS) for window in wanted}
+    starts = {window: timeline.window_start(window * _SECOND_MS, rows) for window in wanted if hidden.any}
     columns: dict[str, Floats] = {}
     for attribute in PLURAL:
         values = heads[attribute]
         repeats = timeline.repeats(values)
         windows = ends if attribute == "city" else chosen.distinct_windows_s
         for window in windows:
-            count = timeline.distinct(values > 0, repeats.following, ends[window])
-            columns[distinct_spec(attribute, window).name] = count[rows] * 1.0
+            count = timeline.distinct(values > 0, repeats.following, ends[window])[rows]
+            if hidden.any:
+                count -= hidden.vanished(values > 0, repeats, rows, starts[window])
+            columns[distinct_spec(attribute, window).name] = count * 1.0
         if attribute in NOVEL:
-            novel = (repeats.previous[rows] < seen_from) * 1.0
+            novel = (hidden.skip(repeats.previous[rows], repeats.previous) < seen_from) * 1.0
             columns[NOVEL[attribute]] = np.where(values[rows] > 0, novel, np.nan)
     return columns
 
 
-def _movement(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
+def _movement(timeline: Timeline, heads: Events, rows: Ints, hidden: Hidden, chosen: FeatureSet) -> Columns:
     """Time and way since the events before, as far as the horizon reaches."""
     seen_from = timeline.window_start(chosen.horizon_s * _SECOND_MS, rows)
     at_ms, latitude, longitude = timeline.at_ms, heads["latitude"], heads["longitude"]
     located = np.where(np.isnan(latitude) | np.isnan(longitude), -1, np.arange(len(at_ms)))
-    before = np.concatenate([[-1], np.maximum.accumulate(located)])[rows]
+    before_each = np.concatenate([[-1], np.maximum.accumulate(located)])[:-1]
+    before = hidden.skip(before_each[rows], before_each)
+    each = np.arange(len(at_ms))
+    last, first = hidden.skip(rows - 1, each - 1), hidden.skip(seen_from, each + 1)
     known = (before >= seen_from) & (located[rows] >= 0)
     distance = haversine_km(latitude[before], longitude[before], latitude[rows], longitude[rows])
     hours = np.maximum((at_ms[rows] - at_ms[before]) / _SECOND_MS, 1.0) / 3600.0
     return {
-        "gap_s": np.where(rows > seen_from, (at_ms[rows] - at_ms[rows - 1]) / _SECOND_MS, np.nan),
+        "gap_s": np.where(last >= seen_from, (at_ms[rows] - at_ms[last]) / _SECOND_MS, np.nan),
         "distance_km": np.where(known, distance, np.nan),
         "speed_kmh": np.where(known, distance / hours, np.nan),
-        "history_s": (at_ms[rows] - at_ms[seen_from]) / _SECOND_MS,
+        "history_s": (at_ms[rows] - at_ms[first]) / _SECOND_MS,
     }
 
 
-def _calendar(timeline: Timeline, heads: Events, rows: Ints, chosen: FeatureSet) -> Columns:
+def _calendar(timeline: Timeline, heads: Events, rows: Ints, hidden: Hidden, chosen: FeatureSet) -> Columns:
     return calendar.columns(heads["event_ms"][rows], heads["utc_offset_min"][rows])
 
 

@@ -13,6 +13,7 @@ running sum. All sums are of whole numbers, so a result does not depend on what 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -121,9 +122,13 @@ class SquareSums:
 
     def __init__(self, values: Ints) -> None:
         high, low = values >> self._BITS, values & (2**self._BITS - 1)
-        self._sums = (running_sum(high * high), running_sum(high * low), running_sum(low * low))
+        self._limbs = (high * high, high * low, low * low)
+        self._sums = tuple(map(running_sum, self._limbs))
 
-    def between(self, start: Ints, stop: Ints) -> Floats:
-        """Sum of the squares of positions ``start .. stop - 1``."""
-        hh, hl, ll = ((sums[stop] - sums[start]).astype(np.float64) for sums in self._sums)
+    def between(self, start: Ints, stop: Ints, less: Callable[[Ints], Ints] | None = None) -> Floats:
+        """Sum of the squares of positions ``start .. stop - 1``; ``less`` sums what is to be left out."""
+        parts = zip(self._limbs, self._sums, strict=True)
+        hh, hl, ll = (
+            (sums[stop] - sums[start] - (less(limb) if less else 0)).astype(np.float64) for limb, sums in parts
+        )
         return hh * 2.0 ** (2 * self._BITS) + hl * 2.0 ** (self._BITS + 1) + ll

@@ -1,15 +1,11 @@
 """What an event may see: the first arrivals, no later than itself, of its user in ``(t - horizon, t]``.
 
 Where arrival order and time order agree, that is simply the stretch of the timeline before the event. Where they do
-not, or where one transaction id stands at several times, the event gets a view of its own:
-
-    event time   ---a------c------e--->        arrival: a, e, c
-                    c arrived after e, so e sees {a, e}; a payment after e will see {a, c, e}
+not, or where one transaction id stands at several times, some of that stretch is hidden from it (features/hidden.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,7 +15,6 @@ from features.event import Heads
 from features.timeline import Ints, Timeline, changes, running_sum
 
 Bools = NDArray[np.bool_]
-_CHUNK_EVENTS: Final = 500_000
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -101,63 +96,10 @@ def _overtaking(user: Ints, arrival: Ints) -> Bools:
     return overtaking
 
 
-class Views(NamedTuple):
-    """Timelines made to measure, stacked: ``owner`` numbers the one each of the ``positions`` in ``heads`` is in.
-
-    ``rows`` are the events they are for, and ``at`` is where each of those stands in ``positions``.
-    """
-
-    rows: Ints
-    at: Ints
-    owner: Ints
-    positions: Ints
-
-
-def own_views(timeline: Timeline, heads: Heads, rows: Ints, reused: Bools, horizon_ms: int) -> Iterator[Views]:
-    """What each of the rows may see, in chunks. Rows of one run share a view, see ``_runs``."""
-    run = _runs(timeline, heads["arrival"], reused, horizon_ms)[rows]
-    rows, run = rows[np.argsort(run, kind="stable")], np.sort(run)
-    fresh = np.diff(run, prepend=0) > 0
-    view, first = np.cumsum(fresh) - 1, np.flatnonzero(fresh)
-    last = np.append(first[1:], len(rows)) - 1
-    start, stop = timeline.window_start(horizon_ms, rows[first]), rows[last] + 1
-    chunk = np.cumsum(stop - start) // _CHUNK_EVENTS
-    for number in np.unique(chunk):
-        low, high = np.searchsorted(chunk, [number, number + 1])
-        mine = (view >= low) & (view < high)
-        yield _stacked(heads, rows[mine], view[mine] - low, start[low:high], stop[low:high], reused)
-
-
-def _runs(timeline: Timeline, arrival: Ints, reused: Bools, horizon_ms: int) -> Ints:
-    """Number the stretches of arrivals in which time ascends too, and no reused id enters or leaves the horizon.
-
-    What arrives within a run comes later in time than all of the run before it, so one view serves them all: what had
-    arrived by the last of them, read up to each one's own position.
-    """
-    order = np.lexsort((arrival, timeline.user))
-    left = np.searchsorted(timeline.key[reused] + horizon_ms, timeline.key, "right")
-    fresh = changes(timeline.user[order], (np.cumsum(reused) + left)[order])
-    fresh[1:] |= np.diff(order) < 0
-    run = np.empty(len(order), np.int64)
-    run[order] = np.cumsum(fresh)
-    return run
-
-
-def _stacked(heads: Heads, rows: Ints, view: Ints, start: Ints, stop: Ints, reused: Bools) -> Views:
-    """Views of the positions ``start .. stop - 1``, without what arrived after the last of them or repeats an id."""
-    length = stop - start
-    shift = np.cumsum(length) - length - start
-    owner = np.repeat(np.arange(len(length)), length)
-    positions = np.arange(len(owner)) - shift[owner]
-    arrivals = heads["arrival"][positions]
-    seen = arrivals <= heads["arrival"][stop - 1][owner]
-    twice = np.flatnonzero(seen & reused[positions])
-    seen[twice] = _first_arrivals(owner[twice], heads["transaction_id"][positions[twice]], arrivals[twice])
-    return Views(rows, (np.cumsum(seen) - 1)[rows + shift[view]], owner[seen], positions[seen])
-
-
-def _first_arrivals(owner: Ints, ids: NDArray[np.uint64], arrivals: Ints) -> Bools:
-    order = np.lexsort((arrivals, ids, owner))
-    first = np.zeros(len(owner), bool)
-    first[order] = changes(owner[order], ids[order])
-    return first
+def number_ids(user: Ints, ids: NDArray[np.uint64], reused: Bools) -> Ints:
+    """A number for each id of a user that stands at several times, -1 for all other events."""
+    numbers = np.full(len(user), -1)
+    rows = np.flatnonzero(reused)
+    order = rows[np.lexsort((ids[rows], user[rows]))]
+    numbers[order] = np.cumsum(changes(user[order], ids[order])) - 1
+    return numbers

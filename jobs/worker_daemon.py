@@ -15,11 +15,14 @@ from pyspark import daemon
 import features.spark  # noqa: F401 - what our own steps import
 import jobs.tally  # noqa: F401
 import models.spark  # noqa: F401
+from features.catalogue import FeatureSet
+from features.event import HEAD
+from features.kernel import compute
 from models.flat_forest import FlatForest
 
 
 def warm() -> None:
-    """Load the compiled code of scores and explanations. Nothing here may start a thread: a fork would lose it."""
+    """Load the compiled code of features, scores, explanations. Nothing here may start a thread: a fork would lose it."""
     stump = FlatForest(
         roots=np.array([0], np.uint32),
         child=np.array([1, 1, 2], np.uint32),
@@ -33,6 +36,9 @@ def warm() -> None:
     rows = np.array([[-1.0], [1.0]], np.float32)
     stump.predict(rows)
     stump.contributions(rows)
+    overtaken = np.zeros(2, HEAD)
+    overtaken["arrival"] = [1, 0]
+    compute(np.zeros(2, np.int64), overtaken, np.ones(2, bool), FeatureSet())
 
 
 if __name__ == "__main__":
