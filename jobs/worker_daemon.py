@@ -22,7 +22,7 @@ from models.flat_forest import FlatForest
 
 
 def warm() -> None:
-    """Load the compiled code of features, scores, explanations. Nothing here may start a thread: a fork would lose it."""
+    """Load what was compiled, of features, scores and reasons. Nothing may start a thread: a fork would lose it."""
     stump = FlatForest(
         roots=np.array([0], np.uint32),
         child=np.array([1, 1, 2], np.uint32),
